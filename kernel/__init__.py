@@ -1,0 +1,1 @@
+"""The root task: the one process through which every protection domain speaks."""

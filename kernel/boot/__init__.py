@@ -1,0 +1,1 @@
+"""From a manifest to the first events, and `System`, the control API."""

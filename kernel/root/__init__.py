@@ -1,0 +1,1 @@
+"""The root task's own services, pure: PDs, holds, work, cleanup."""

@@ -1,0 +1,1 @@
+"""What every protection domain links with."""

@@ -1,0 +1,1 @@
+"""Resource servers: one folder each."""
