@@ -1,0 +1,44 @@
+"""Fixtures for every test: a private runtime directory, and the baseline check."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from multiprocessing import resource_tracker
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+import leaks
+
+pytest_plugins = ["pytester"]
+
+# CI looks longer and always at the same examples, so that a red run is red again at home.
+hypothesis.settings.register_profile("ci", derandomize=True, max_examples=300, deadline=None)
+hypothesis.settings.register_profile("here", deadline=None)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "here")
+
+
+@pytest.fixture
+def runtime_dir(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """This test's own XDG_RUNTIME_DIR: 0700 and short, since socket paths end at 107 bytes."""
+    folder = Path(tempfile.mkdtemp(prefix="cl", dir="/tmp"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    monkeypatch.delenv("CAPLAB_SYSTEM", raising=False)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def baseline(runtime_dir: Path) -> Iterator[None]:
+    """After the test there is no process, segment, file or descriptor that was not there before."""
+    leaks.adopt_orphans()
+    # Python's own helper starts with the first segment a process opens, and stays.
+    resource_tracker.ensure_running()
+    before = leaks.Snapshot.take(runtime_dir)
+    yield
+    left = leaks.settled(before, runtime_dir)
+    if left:
+        leaks.end_leftovers(before, runtime_dir)
+        pytest.fail(f"left behind: {left}", pytrace=False)

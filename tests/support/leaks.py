@@ -1,0 +1,143 @@
+"""What a system may leave behind, and how a test sees that it did not.
+
+A `Snapshot` holds the names of processes, segments, run-directory entries and
+descriptors. `settled` waits until none is there that was not there before;
+it waits on the processes themselves, never on a clock alone.
+"""
+
+import ctypes
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+PR_SET_CHILD_SUBREAPER = 36
+SHM = Path("/dev/shm")
+
+
+def adopt_orphans() -> None:
+    """Every descendant whose parent dies becomes a child of this process.
+
+    So a launcher with its own session, or a PD whose kernel was killed, is
+    still found among our children, and nobody has to guess by name.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+
+
+def foreign_prefixes(ours: set[int]) -> list[str]:
+    """Segment prefixes of systems that others run on this machine meanwhile."""
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline"]):
+        words = process.info["cmdline"] or []
+        if process.info["pid"] in ours or "caplab.kernel.host" not in words:
+            continue
+        try:
+            for entry in os.listdir(f"/proc/{process.pid}/fd"):
+                target = Path(os.readlink(f"/proc/{process.pid}/fd/{entry}"))
+                if target.name == "lock":
+                    found.append(
+                        json.loads((target.parent / "boot.json").read_text())["shm_prefix"]
+                    )
+        except (OSError, ValueError, KeyError):
+            continue  # it ended, or it is another user's: then so are its segments
+    return found
+
+
+def segments(ours: set[int]) -> set[str]:
+    names = {path.name for path in SHM.glob("cl.*") if _mine(path)}
+    foreign = tuple(foreign_prefixes(ours)) if names else ()
+    return {name for name in names if not foreign or not name.startswith(foreign)}
+
+
+def _mine(path: Path) -> bool:
+    try:
+        return path.stat().st_uid == os.getuid()
+    except OSError:
+        return False
+
+
+def descriptors() -> dict[int, str]:
+    """This process's own: number and what it points to."""
+    found = {}
+    for entry in os.listdir("/proc/self/fd"):
+        try:
+            found[int(entry)] = os.readlink(f"/proc/self/fd/{entry}")
+        except OSError:
+            continue  # the one that listed the folder
+    return found
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What there is at one moment; `less` gives what came since."""
+
+    processes: frozenset[psutil.Process]
+    segments: frozenset[str]
+    files: frozenset[str]
+    descriptors: frozenset[tuple[int, str]]
+
+    @classmethod
+    def take(cls, runtime_dir: Path) -> "Snapshot":
+        processes = frozenset(psutil.Process().children(recursive=True))
+        return cls(
+            processes=processes,
+            segments=frozenset(segments({process.pid for process in processes})),
+            files=frozenset(
+                str(path.relative_to(runtime_dir))
+                for path in runtime_dir.rglob("*")
+                if path != runtime_dir / "caplab"  # the folder of all runs may stay
+            ),
+            descriptors=frozenset(descriptors().items()),
+        )
+
+    def less(self, before: "Snapshot") -> dict[str, list[str]]:
+        """What is here and was not before, kind by kind; empty kinds left out."""
+        more = {
+            "processes": sorted(map(_described, self.processes - before.processes)),
+            "segments": sorted(self.segments - before.segments),
+            "files": sorted(self.files - before.files),
+            "descriptors": sorted(
+                f"{n} -> {to}" for n, to in self.descriptors - before.descriptors
+            ),
+        }
+        return {kind: names for kind, names in more.items() if names}
+
+
+def _described(process: psutil.Process) -> str:
+    try:
+        return f"{process.pid} {process.status()} {' '.join(process.cmdline())}"
+    except psutil.Error:
+        return f"{process.pid} (gone since)"
+
+
+def settled(before: Snapshot, runtime_dir: Path, patience: float = 5.0) -> dict[str, list[str]]:
+    """What is left once every process started since has ended, or patience has.
+
+    An orphan may be handed to us between two looks, hence the loop; each
+    `wait_procs` reaps what it waited for.
+    """
+    end = time.monotonic() + patience
+    while True:
+        now = Snapshot.take(runtime_dir)
+        started = now.processes - before.processes
+        if not started or time.monotonic() > end:
+            return now.less(before)
+        psutil.wait_procs(started, timeout=max(0.0, end - time.monotonic()))
+
+
+def end_leftovers(before: Snapshot, runtime_dir: Path) -> None:
+    """So that one test's leak is not the next one's failure."""
+    left = Snapshot.take(runtime_dir)
+    for process in left.processes - before.processes:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(left.processes - before.processes, timeout=5)
+    for name in left.segments - before.segments:
+        (SHM / name).unlink(missing_ok=True)
