@@ -1,5 +1,6 @@
 """The baseline check itself: each kind of thing a test could leave behind is seen."""
 
+import json
 import os
 import subprocess
 import sys
@@ -88,3 +89,18 @@ def test_the_fixture_fails_a_test_that_leaks(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess()
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["*left behind: {'descriptors': *'* -> /dev/null'*"])
+
+
+def test_segments_of_a_system_that_others_run_are_not_ours(
+    runtime_dir: Path, segment: Path
+) -> None:
+    run = runtime_dir / "caplab" / "theirs"
+    run.mkdir(parents=True)
+    (run / "boot.json").write_text(json.dumps({"shm_prefix": segment.name[:-1]}))
+    hold = "import sys; held = open(sys.argv[2], 'w'); print(flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", hold, "caplab.kernel.host", str(run / "lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as kernel:
+        assert kernel.stdout is not None
+        kernel.stdout.readline()
+        assert segment.name not in leaks.segments(ours=set())
+        assert segment.name in leaks.segments(ours={kernel.pid})
