@@ -37,6 +37,6 @@ def slow(session: nox.Session) -> None:
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """Which lines the suite reaches, in this process and in the PDs' own tests."""
+    """Which lines the suite reaches in its own process; what runs only in PDs counts as missed."""
     session.install("-e", ".[dev]")
     session.run("pytest", "--cov", "--cov-report=term-missing", *session.posargs)

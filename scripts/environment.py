@@ -147,7 +147,9 @@ def install(task: Task, venv: Path) -> None:
         words = log.read_text(errors="replace")
         offline = any(sign in words for sign in OFFLINE)
         why = "no network, or no way to the package index" if offline else "pip failed"
-        last = "\n".join(f"  | {line}" for line in words.splitlines()[-6:])
+        lines = words.splitlines()
+        errors = [line for line in lines if line.startswith("ERROR")] or lines
+        last = "\n".join(f"  | {line}" for line in errors[-4:])
         sys.exit(
             f"caplab: the packages could not be installed: {why}.\n{last}\n"
             f"  All that pip said: {log}\n"
