@@ -1,0 +1,53 @@
+"""Badges of the serial server's clients: what the bits say, and who hands them out.
+
+=========  ==========================================================================
+bits 0–31  the client's number: 0 nobody, 1 the Parent, from 2 up a client
+bit 32     NO_KILL: this capability may not kill the server
+bits 33–63 zero; a badge with any of them set was never allocated
+=========  ==========================================================================
+
+The kernel puts the badge into each message, so no client can choose or change its own. A number is
+never used again: an old capability can never be taken for a newer client.
+"""
+
+NUMBER_BITS = 32
+NO_KILL = 1 << NUMBER_BITS
+PARENT_BADGE = 1
+FIRST_CLIENT = 2
+
+
+def number_of(badge: int) -> int:
+    """The client's number, which its colour is made of."""
+    return badge & ((1 << NUMBER_BITS) - 1)
+
+
+def may_kill(badge: int) -> bool:
+    """True unless the Parent minted the capability with `may_kill=False`."""
+    return not badge & NO_KILL
+
+
+def well_formed(badge: int) -> bool:
+    """Whether some Parent can have allocated this badge to a client."""
+    return not badge >> (NUMBER_BITS + 1) and number_of(badge) >= FIRST_CLIENT
+
+
+class BadgeAllocator:
+    """Numbers for clients, each used once; it lives with the Parent."""
+
+    def __init__(self) -> None:
+        self._next = FIRST_CLIENT
+
+    def allocate(self, may_kill: bool = True) -> int:
+        """A badge no client has had before.
+
+        Raises OverflowError when all 2³² numbers are used up.
+        """
+        if self._next >> NUMBER_BITS:
+            raise OverflowError("all client numbers are used: start another serial server")
+        badge = self._next | (0 if may_kill else NO_KILL)
+        self._next += 1
+        return badge
+
+    def allocated(self, badge: int) -> bool:
+        """Whether this allocator handed the badge out."""
+        return well_formed(badge) and number_of(badge) < self._next

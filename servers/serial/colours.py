@@ -1,0 +1,35 @@
+"""Each client prints in a colour of its own, and each line ends where a raw line needs it.
+
+Source: libsel4serialserver, `colors[badge % 24]`: six colours, each plain, bold, italic and
+underlined.
+"""
+
+import re
+
+from caplab.servers.serial.badges import number_of
+
+RESET = b"\x1b[0m"
+COLOURS = tuple(
+    b"\x1b[%d%sm" % (colour, style)
+    for style in (b"", b";1", b";3", b";4")
+    for colour in range(31, 37)
+)
+"""Red, green, yellow, blue, magenta, cyan; then the same bold, in italics, underlined."""
+
+_LONE_NEWLINE = re.compile(rb"(?<!\r)\n")
+
+
+def colour_of(badge: int) -> bytes:
+    """The escape sequence that starts this client's colour."""
+    return COLOURS[number_of(badge) % len(COLOURS)]
+
+
+def cooked(text: bytes) -> bytes:
+    """`text` for a raw line: a newline without a carriage return gets one."""
+    return _LONE_NEWLINE.sub(b"\r\n", text)
+
+
+def dressed(text: bytes, badge: int, colour: bool) -> bytes:
+    """What the device gets for one write of a client: one piece, so that no line is torn."""
+    text = cooked(text)
+    return b"".join((RESET, colour_of(badge), text, RESET)) if colour else text

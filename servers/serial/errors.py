@@ -1,0 +1,148 @@
+"""What the serial server refuses, each with the number of libsel4serialserver and what to do.
+
+Raised in the server, where it becomes the label of the answer; raised again as the same class in
+the client. Numbers from 14 up are caplab's own: there the seed answers nothing at all.
+"""
+
+from caplab.pd.errors import ServiceError
+from caplab.servers.serial.protocol import PRINTF_MAX, WINDOW_MAX, BindFailure, Error
+
+
+class SerialError(ServiceError):
+    """A refusal of the serial server; `code` is its number."""
+
+    remedy = "The serial server refused the request."
+    """What to do, said where nobody has a better sentence."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or self.remedy)
+
+
+class TooLong(SerialError, code=Error.TOO_LONG):
+    """−4: the client library did not send the text."""
+
+    remedy = (
+        f"The text does not fit the window, or its length is negative: nothing was printed. "
+        f"Print at most {WINDOW_MAX} bytes in one write, {PRINTF_MAX} in one printf."
+    )
+
+
+class NoSuchClient(SerialError, code=Error.NO_SUCH_CLIENT):
+    """−1: the badge is not one that a Parent allocated to a client."""
+
+    remedy = (
+        "The capability's badge belongs to no client of this server. Use a capability that its "
+        "Parent minted: `uses: {console: serial}` in the manifest, or SerialParent.mint_endpoint."
+    )
+
+
+class NullBuffer(SerialError, code=Error.NO_SUCH_CLIENT):
+    """−1: there is no text."""
+
+    remedy = "There is no text to print: pass bytes or str, not None."
+
+
+class InvalidArgument(SerialError, code=Error.INVALID_ARGUMENT):
+    """1: an argument is missing, or the window has no pages."""
+
+    remedy = (
+        "A window needs one page, and connect and kill need an endpoint: neither may be left out."
+    )
+
+
+class InvalidCapability(SerialError, code=Error.INVALID_CAPABILITY):
+    """2: connect did not carry one memory capability per page."""
+
+    remedy = (
+        "Connect must carry exactly one memory object's capability and no other. If it did, the "
+        "endpoint capability lacks Grant, without which nothing is transferred."
+    )
+
+
+class IllegalOperation(SerialError, code=Error.ILLEGAL_OPERATION):
+    """3: the answer is not one of the serial server."""
+
+    remedy = "Whoever answered is no serial server: look which provider `uses` names."
+
+
+class RangeError(SerialError, code=Error.RANGE_ERROR):
+    """4: the text would reach beyond the window."""
+
+    remedy = (
+        "The text is longer than the window or the window's memory is gone: nothing was printed. "
+        "Connect again, or print in smaller pieces."
+    )
+
+
+class NotEnoughMemory(SerialError, code=Error.NOT_ENOUGH_MEMORY):
+    """10: the server could not map the window."""
+
+    remedy = (
+        "The server could not map the window. Disconnect clients that are not needed, and retry."
+    )
+
+
+class ShmemTooLarge(SerialError, code=Error.SHMEM_TOO_LARGE):
+    """11: the window has more pages than the server allows."""
+
+    remedy = f"The window is too large: at most {WINDOW_MAX} bytes. Connect with pages=1."
+
+    maximum = WINDOW_MAX
+    """Bytes the server allows (MR1 of its answer)."""
+
+
+class BindFailed(SerialError, code=Error.BIND_FAILED):
+    """12: the server has no device."""
+
+    remedy = "The serial server could not bind its device."
+
+    def __init__(self, message: str = "", why: BindFailure = BindFailure.NONE) -> None:
+        super().__init__(message)
+        self.why = why
+
+    @classmethod
+    def because(cls, why: BindFailure, device: str, holder: str = "") -> "BindFailed":
+        """The refusal in a sentence that says what to change."""
+        by = f" by {holder}" if holder else ""
+        sentence = {
+            BindFailure.MISSING: f"There is no device {device!r} here: add `uarts: [{device}]` to "
+            f"the system and `devices: [{device}]` to this PD.",
+            BindFailure.TAKEN: f"Device {device!r} is held{by}: give this server another one, or "
+            f"take it from `devices:` of the other PD.",
+            BindFailure.NOT_A_DEVICE: f"{device!r} is the name of a capability that is no device: "
+            f"name one of the system's `uarts:`.",
+        }.get(why, f"Device {device!r} could not be bound.")
+        return cls(sentence, why)
+
+
+class UnknownFunction(SerialError, code=Error.UNKNOWN):
+    """13: the server has no such function."""
+
+    remedy = "The server has no such function. Use the methods of Serial; printf is a WRITE."
+
+
+class NotConnected(SerialError, code=Error.NOT_CONNECTED):
+    """14: the client has no connection. (The seed's server would not answer.)"""
+
+    remedy = "There is no connection: call Serial.connect first; after disconnect, call it again."
+
+
+class MayNotKill(SerialError, code=Error.MAY_NOT_KILL):
+    """15: this client's capability was minted with `may_kill=False`."""
+
+    remedy = (
+        "This capability may print but not kill the server: its Parent minted it with "
+        "may_kill=False. Ask the Parent."
+    )
+
+
+class ReadReplaced(SerialError, code=Error.READ_REPLACED):
+    """16: the client asked for a line again while it was waiting for one."""
+
+    remedy = "Another thread of this client asked for a line: give each thread its own capability."
+
+
+class LineDown(SerialError, code=Error.LINE_DOWN):
+    """17: the other end of the device is closed."""
+
+    remedy = "The UART's line is closed: nothing can be printed or read any more."

@@ -1,0 +1,132 @@
+"""Messages of the serial server: functions, words, error numbers.
+
+MR0 is the function, the label of an answer is the error (0: done), every other word is a count.
+Source: seed 002, libsel4serialserver; numbers 12 and 13 of the functions and errors from 14 up are
+caplab's own. The kernel's verdict on a call stands in the status, never here.
+
+=========== ======= ============================ ===================== =======================
+function    request words of the request         capabilities          words of the answer
+=========== ======= ============================ ===================== =======================
+CONNECT     0 → 1   size of the window in bytes  one memory capability largest size in bytes
+SPAWN_SYNC  2 → 3                                                      why binding failed, holder
+PRINTF      4 → 5                                                      (never handled: UNKNOWN)
+WRITE       6 → 7   bytes to print               (text in the window)  bytes printed
+DISCONNECT  8 → 9
+KILL        10 → 11
+READ        12 → 13 bytes of prompt, time limit  (prompt, then line,   bytes of line, 1 at the end
+                    in ms + 1 (0: none)          in the window)        of the file
+=========== ======= ============================ ===================== =======================
+"""
+
+from collections.abc import Sequence
+from enum import IntEnum
+from struct import Struct
+from typing import NamedTuple
+
+WINDOW_PAGES_MAX = 1
+"""Pages a window may have, as in the seed."""
+WINDOW_MAX = WINDOW_PAGES_MAX * 4096
+PRINTF_MAX = WINDOW_MAX - 1
+"""Longest formatted text: the seed's printf keeps one byte of the window for the final NUL."""
+
+_LABEL_BITS = 52
+_LABEL_MASK = (1 << _LABEL_BITS) - 1
+_WORD = Struct("<Q")
+
+
+class Function(IntEnum):
+    """What MR0 of a request asks for; MR0 of its answer is one more."""
+
+    CONNECT = 0
+    SPAWN_SYNC = 2
+    PRINTF = 4
+    WRITE = 6
+    DISCONNECT = 8
+    KILL = 10
+    READ = 12
+
+
+class Error(IntEnum):
+    """Labels of answers, and what the client library refuses by itself."""
+
+    TOO_LONG = -4
+    NO_SUCH_CLIENT = -1
+    NONE = 0
+    INVALID_ARGUMENT = 1
+    INVALID_CAPABILITY = 2
+    ILLEGAL_OPERATION = 3
+    RANGE_ERROR = 4
+    NOT_ENOUGH_MEMORY = 10
+    SHMEM_TOO_LARGE = 11
+    BIND_FAILED = 12
+    UNKNOWN = 13
+    NOT_CONNECTED = 14
+    MAY_NOT_KILL = 15
+    READ_REPLACED = 16
+    LINE_DOWN = 17
+
+
+class BindFailure(IntEnum):
+    """Why the server has no device: MR1 of the answer to SPAWN_SYNC."""
+
+    NONE = 0
+    MISSING = 1
+    TAKEN = 2
+    NOT_A_DEVICE = 3
+
+
+class Words(NamedTuple):
+    """A message of the protocol: its function and the words after it."""
+
+    function: int
+    args: tuple[int, ...]
+
+    def arg(self, index: int) -> int:
+        """Word MR(index + 1), 0 where the message is too short to have it."""
+        return self.args[index] if index < len(self.args) else 0
+
+
+def encode(function: int, *args: int) -> bytes:
+    """Message body: MR0 = function, then the words."""
+    return b"".join(_WORD.pack(word) for word in (function, *args))
+
+
+def decode(data: bytes) -> Words | None:
+    """Words of a message body; None when it has not even a function."""
+    whole = len(data) // _WORD.size * _WORD.size
+    words = [word for (word,) in _WORD.iter_unpack(data[:whole])]
+    return Words(words[0], tuple(words[1:])) if words else None
+
+
+def answer_to(function: int) -> int:
+    """MR0 of the answer to a request; a number that is no request keeps within a word."""
+    return (function + 1) & ((1 << 64) - 1)
+
+
+def label_of(code: int) -> int:
+    """An error number as a message label: two's complement in seL4's 52 bits."""
+    return code & _LABEL_MASK
+
+
+def code_of(label: int) -> int:
+    """The error number in a message label."""
+    code = label & _LABEL_MASK
+    return code - (1 << _LABEL_BITS) if code >> (_LABEL_BITS - 1) else code
+
+
+def pages_of(size: int) -> int:
+    """Pages that hold `size` bytes (BYTES_TO_4K_PAGES)."""
+    return -(-size // 4096)
+
+
+def name_to_words(name: str) -> Sequence[int]:
+    """A name as words, so that it fits behind the others of an answer."""
+    data = name.encode()[: 8 * 32]
+    data += bytes(-len(data) % _WORD.size)
+    return [word for (word,) in _WORD.iter_unpack(data)]
+
+
+def name_from_words(words: Sequence[int]) -> str:
+    """The name that :func:`name_to_words` packed."""
+    data = b"".join(_WORD.pack(word) for word in words)
+    return data.rstrip(b"\0").decode("utf-8", "replace")
