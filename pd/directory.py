@@ -1,0 +1,73 @@
+"""From a name to a typed object, and what to say when there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from caplab.kernel.abi import ObjectType
+from caplab.pd.errors import FailedLookup, MissingCap
+from caplab.pd.objects import Capability, Device, Endpoint, PdCap, PdService
+
+if TYPE_CHECKING:
+    from caplab.pd.env import Env
+    from caplab.pd.objects import Found
+
+C = TypeVar("C", bound=Capability)
+
+RDE, MANAGED = "rde:", "pd:"
+"""How the names of root-task services and of managed PDs begin."""
+
+
+def find(env: Env, kind: type[C], name: str) -> C:
+    """The object that goes by `name` in this PD, as it is now. Raises MissingCap."""
+    try:
+        found = env.pd.lookup(name)
+    except FailedLookup:
+        raise MissingCap(_missing(env, kind, name)) from None
+    if found.type != kind.type:
+        raise MissingCap(
+            f"{name!r} is {_a(found.type)} in {env.name}, not {_a(kind.type)}"
+            f" (it came from {found.origin or 'the root task'})"
+        )
+    return kind(env, found.slot, name=name, renewal=found.renewal)
+
+
+def of_kind(env: Env, kind: type[C], prefix: str) -> dict[str, C]:
+    """All objects whose names begin so, by the rest of their names."""
+    return {
+        name.removeprefix(prefix): kind(env, found.slot, name=name, renewal=found.renewal)
+        for name, found in env.pd.names().items()
+        if name.startswith(prefix) and found.type == kind.type
+    }
+
+
+def _a(kind: ObjectType) -> str:
+    name = kind.name.lower().replace("_", " ")
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
+
+
+def _missing(env: Env, kind: type[Capability], name: str) -> str:
+    same = {n: f for n, f in env.pd.names().items() if f.type == kind.type}
+    there = ", ".join(f"{n!r}{_origin(f)}" for n, f in sorted(same.items())) or "none"
+    plural = kind.type.name.lower().replace("_", " ") + "s"
+    return (
+        f"{env.name} has no {kind.type.name.lower()} named {name!r}; its {plural}: {there}."
+        f" Under `{env.name}:` in the manifest add: {_line(kind, name)}"
+    )
+
+
+def _origin(found: Found) -> str:
+    return f" (from {found.origin})" if found.origin else ""
+
+
+def _line(kind: type[Capability], name: str) -> str:
+    """The manifest line that would have given the PD this capability."""
+    lines: dict[type[Capability], Callable[[], str]] = {
+        Device: lambda: f"devices: [{name}]",
+        PdService: lambda: f"rdes: [{name.removeprefix(RDE)}]",
+        PdCap: lambda: f"manages: [{name.removeprefix(MANAGED)}]",
+    }
+    if kind is Endpoint and name == "server":
+        return "serves: endpoint"
+    return lines.get(kind, lambda: f"uses: {{{name}: PD-THAT-SERVES-IT}}")()

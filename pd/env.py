@@ -1,0 +1,188 @@
+"""`Env`: the first argument of every `main`, through which a PD touches the world.
+
+Nothing is ambient. Two Envs over two transports live in one process, because all state of a PD's
+own side hangs here.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar, overload
+
+from caplab.kernel.abi import MSG_BYTES, SLOT_CNODE, SLOT_PD, SLOT_TCB, SLOT_WORK, ObjectType
+from caplab.pd import directory, stubs
+from caplab.pd.cspace import SlotAllocator
+from caplab.pd.errors import refusal
+from caplab.pd.ipc import Data, body
+from caplab.pd.objects import (
+    Capability,
+    CNode,
+    Device,
+    Endpoint,
+    Memory,
+    Notification,
+    OwnPd,
+    PdCap,
+    PdService,
+    Tcb,
+)
+from caplab.pd.objects.capability import slots_of
+from caplab.pd.spawn import SpawnInfo
+from caplab.pd.threads import Entry, Threads
+from caplab.pd.utcb import Utcb, utcb_of
+
+if TYPE_CHECKING:
+    from caplab.pd.transport import Transport
+
+C = TypeVar("C", bound=Capability)
+
+
+class Env:
+    """One protection domain, seen from inside.
+
+    `name`, `generation`, `args` (what the manifest passes to `main`), `semantics`;
+    `slots` gives out slots of the own CSpace; `random` is seeded by the kernel;
+    `cnode`, `pd`, `tcb` and `work` are the capabilities every PD starts with: its CSpace, its own
+    root-task capability, its first TCB, and the notification its work is announced on.
+    """
+
+    def __init__(
+        self,
+        info: SpawnInfo,
+        transports: Sequence[Transport],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        out: TextIO | None = None,
+    ) -> None:
+        self.info = info
+        self.name = info.name
+        self.generation = info.generation
+        self.semantics = info.semantics
+        self.args: Mapping[str, Any] = dict(info.args)
+        self.random = random.Random(info.seed)
+        self.slots = SlotAllocator()
+        self.first = Utcb(self, transports[0])
+        self.threads = Threads(self, transports[1:])
+        self.cnode = CNode(self, SLOT_CNODE, name="cnode")
+        self.pd = OwnPd(self, SLOT_PD, name="pd")
+        self.tcb = Tcb(self, SLOT_TCB, name="tcb")
+        self.work = Notification(self, SLOT_WORK, name="work")
+        self._clock = clock
+        self._out = out
+        self._registers: dict[str, socket.socket] = {}
+
+    def utcb(self) -> Utcb:
+        """The TCB that the running thread is. Raises NotATcb."""
+        return utcb_of(self, self.first)
+
+    # -- capabilities by name -------------------------------------------------------------
+
+    @overload
+    def endpoint(self) -> Endpoint: ...
+    @overload
+    def endpoint(self, name: str) -> Endpoint: ...
+    def endpoint(self, name: str | None = None) -> Endpoint:
+        """The endpoint that `uses` put here under a name ("server" is the own one, to receive on).
+
+        Without a name: a new endpoint. Raises MissingCap; when the provider was restarted, the
+        name gives an object for its new generation.
+        """
+        if name is None:
+            return Endpoint(self, self.pd.alloc(ObjectType.ENDPOINT))
+        return directory.find(self, Endpoint, name)
+
+    def notification(self, name: str | None = None) -> Notification:
+        """A new notification; with a name, one that a parent installed under it."""
+        if name is None:
+            return Notification(self, self.pd.alloc(ObjectType.NOTIFICATION))
+        return directory.find(self, Notification, name)
+
+    def memory(self, pages: int = 1) -> Memory:
+        """A new memory object of so many pages of 4096 bytes. Errors: NotEnoughMemory."""
+        if pages < 1:
+            raise ValueError(f"a memory object has at least one page, not {pages}")
+        return Memory(self, self.pd.alloc(ObjectType.FRAME, pages))
+
+    def device(self, name: str) -> Device:
+        """A device of the manifest's `devices`. Raises MissingCap."""
+        return directory.find(self, Device, name)
+
+    def rde(self, name: str) -> PdService:
+        """A service of the root task of the manifest's `rdes`. Raises MissingCap."""
+        return directory.find(self, PdService, directory.RDE + name)
+
+    def managed(self) -> dict[str, PdCap]:
+        """The PDs of the manifest's `manages`, by name."""
+        return directory.of_kind(self, PdCap, directory.MANAGED)
+
+    def cap(self, kind: type[C], slot: int, name: str = "") -> C:
+        """An object for a capability that was received into, or installed in, a slot."""
+        return kind(self, slot, name=name)
+
+    # -- calls that need no capability ------------------------------------------------------
+
+    def reply(
+        self, label: int = 0, data: Data = b"", *, caps: Sequence[Capability | int] = ()
+    ) -> bool:
+        """Answer the caller that the last Recv brought; False when it waits no more. seL4_Reply."""
+        made = body(data)
+        if len(made) > MSG_BYTES:
+            raise ValueError(f"a message has at most {MSG_BYTES} bytes, not {len(made)}")
+        answer = stubs.reply(self.utcb().transport, label, made, slots_of(caps))
+        if answer.status:
+            raise refusal(answer.status, "Reply", 0, answer.data)
+        return not answer.flags & stubs.NOTHING
+
+    def sleep(self, seconds: float) -> None:
+        """Wait inside the kernel, where Stop, suspend and crash reach the PD."""
+        answer = stubs.sleep(self.utcb().transport, seconds)
+        if answer.status:
+            raise refusal(answer.status, "Sleep", 0, answer.data)
+
+    def yield_(self) -> None:
+        """Let others go first. seL4_Yield."""
+        stubs.yield_(self.utcb().transport)
+
+    # -- threads ----------------------------------------------------------------------------
+
+    def entry(self, func: Entry) -> int:
+        """Register `func(env, arg)` as a place where a TCB of this PD may start; its number."""
+        return self.threads.register(func)
+
+    def thread(self, func: Entry, arg: int = 0) -> Tcb:
+        """Run `func(env, arg)` on a spare TCB (`threads: N` in the manifest). Raises NoSpareTcb.
+
+        When `func` returns, the TCB is spare again; an exception that leaves it ends the PD.
+        """
+        return self.threads.start(func, arg)
+
+    # -- the rest of the world ----------------------------------------------------------------
+
+    def now(self) -> float:
+        """Seconds of the monotonic clock."""
+        return self._clock()
+
+    def log(self, text: str) -> None:
+        """A line in the PD's log (`caplab logs`)."""
+        print(text, file=self._out or sys.stdout, flush=True)
+
+    def exit(self, code: int = 0) -> NoReturn:
+        """End the PD with an exit status; the `with` blocks of this TCB run first."""
+        raise SystemExit(code)
+
+    def register(self, name: str) -> socket.socket:
+        """The data register of a device: one socket object per PD, for its life."""
+        found = self._registers.get(name)
+        if found is None:
+            if name not in self.info.devices:
+                raise LookupError(f"{self.name} was started without the register of {name!r}")
+            found = socket.socket(fileno=self.info.devices[name])
+            self._registers[name] = found
+        return found
+
+    def __repr__(self) -> str:
+        return f"<Env of {self.name}, generation {self.generation}>"

@@ -1,0 +1,301 @@
+"""Invocations, raw: one stub per row of the kernel's table. Generated: do not edit.
+
+`python -m caplab.scripts.gen.stubs` writes this file from `kernel/core/syscalls.py`. A stub takes
+the calling TCB's transport and the slot of the capability invoked, then words, then slots of
+capabilities to send; arguments after the star travel as a msgpack map. Statuses are returned,
+never raised (see :mod:`caplab.pd.stubs`).
+"""
+
+from typing import Any
+
+from caplab.pd.stubs import Answer, SlotPath, invoke_map, invoke_words
+from caplab.pd.transport import Transport
+
+
+def tcb_suspend(transport: Transport, cptr: int) -> Answer:
+    """Stop a TCB; its current or next call gets no answer until it is resumed.
+
+    seL4: seL4_TCB_Suspend
+    """
+    return invoke_words(transport, cptr, 16, (), ())
+
+
+def tcb_resume(transport: Transport, cptr: int) -> Answer:
+    """Let a TCB run: start a parked one, continue a suspended one.
+
+    seL4: seL4_TCB_Resume
+    """
+    return invoke_words(transport, cptr, 17, (), ())
+
+
+def tcb_bind_notification(transport: Transport, cptr: int, notification: int) -> Answer:
+    """Bind a notification to a TCB: its signals wake the TCB from Recv on an endpoint.
+
+    seL4: seL4_TCB_BindNotification
+    """
+    return invoke_words(transport, cptr, 18, (), (notification,))
+
+
+def tcb_unbind_notification(transport: Transport, cptr: int) -> Answer:
+    """Undo TCB_BindNotification.
+
+    seL4: seL4_TCB_UnbindNotification
+    """
+    return invoke_words(transport, cptr, 19, (), ())
+
+
+def tcb_write_registers(
+    transport: Transport, cptr: int, resume: int, arch_flags: int, count: int, ip: int, arg: int
+) -> Answer:
+    """Set where a parked TCB starts: entry number and one word for it.
+
+    seL4: seL4_TCB_WriteRegisters
+    """
+    return invoke_words(transport, cptr, 20, (resume, arch_flags, count, ip, arg), ())
+
+
+def cnode_copy(
+    transport: Transport,
+    cptr: int,
+    dest_index: int,
+    dest_depth: int,
+    src_index: int,
+    src_depth: int,
+    rights: int,
+    src_root: int,
+) -> Answer:
+    """Copy a capability with at most the given rights.
+
+    seL4: seL4_CNode_Copy
+    """
+    return invoke_words(
+        transport, cptr, 32, (dest_index, dest_depth, src_index, src_depth, rights), (src_root,)
+    )
+
+
+def cnode_mint(
+    transport: Transport,
+    cptr: int,
+    dest_index: int,
+    dest_depth: int,
+    src_index: int,
+    src_depth: int,
+    rights: int,
+    badge: int,
+    src_root: int,
+) -> Answer:
+    """Copy a capability and set its badge, which must be unset so far.
+
+    seL4: seL4_CNode_Mint
+    """
+    return invoke_words(
+        transport,
+        cptr,
+        33,
+        (dest_index, dest_depth, src_index, src_depth, rights, badge),
+        (src_root,),
+    )
+
+
+def cnode_move(
+    transport: Transport,
+    cptr: int,
+    dest_index: int,
+    dest_depth: int,
+    src_index: int,
+    src_depth: int,
+    src_root: int,
+) -> Answer:
+    """Move a capability; its place in the derivation list goes with it.
+
+    seL4: seL4_CNode_Move
+    """
+    return invoke_words(
+        transport, cptr, 34, (dest_index, dest_depth, src_index, src_depth), (src_root,)
+    )
+
+
+def cnode_delete(transport: Transport, cptr: int, index: int, depth: int) -> Answer:
+    """Empty a slot; deleting the last capability to an object destroys the object.
+
+    seL4: seL4_CNode_Delete
+    """
+    return invoke_words(transport, cptr, 35, (index, depth), ())
+
+
+def cnode_revoke(transport: Transport, cptr: int, index: int, depth: int) -> Answer:
+    """Delete every capability derived from the one in the slot, which stays.
+
+    seL4: seL4_CNode_Revoke
+    """
+    return invoke_words(transport, cptr, 36, (index, depth), ())
+
+
+def cnode_save_caller(transport: Transport, cptr: int, index: int, depth: int) -> Answer:
+    """Move the reply capability out of the hidden slot, so that the answer can come later.
+
+    seL4: seL4_CNode_SaveCaller
+    """
+    return invoke_words(transport, cptr, 37, (index, depth), ())
+
+
+def irq_ack(transport: Transport, cptr: int) -> Answer:
+    """Unmask the line, so that the next input interrupts again.
+
+    seL4: seL4_IRQHandler_Ack
+    """
+    return invoke_words(transport, cptr, 48, (), ())
+
+
+def irq_set_notification(transport: Transport, cptr: int, notification: int) -> Answer:
+    """Choose the notification the line signals; the line is unmasked.
+
+    seL4: seL4_IRQHandler_SetNotification
+    """
+    return invoke_words(transport, cptr, 49, (), (notification,))
+
+
+def irq_clear(transport: Transport, cptr: int) -> Answer:
+    """Signal nobody from now on.
+
+    seL4: seL4_IRQHandler_Clear
+    """
+    return invoke_words(transport, cptr, 50, (), ())
+
+
+def frame_map(transport: Transport, cptr: int) -> Answer:
+    """Make the memory object openable by the caller's PD; the answer is the segment's name.
+
+    seL4: seL4_X86_Page_Map
+    """
+    return invoke_words(transport, cptr, 64, (), ())
+
+
+def frame_unmap(transport: Transport, cptr: int) -> Answer:
+    """Give the mapping back; the capability stays.
+
+    seL4: seL4_X86_Page_Unmap
+    """
+    return invoke_words(transport, cptr, 65, (), ())
+
+
+def pd_alloc(
+    transport: Transport,
+    cptr: int,
+    *,
+    type: Any,
+    slot: Any,
+    pages: Any,
+    receive: SlotPath | None = None,
+) -> Answer:
+    """Pending."""
+    return invoke_map(
+        transport, cptr, 80, {"type": type, "slot": slot, "pages": pages}, (), receive
+    )
+
+
+def pd_lookup(
+    transport: Transport, cptr: int, *, name: Any, receive: SlotPath | None = None
+) -> Answer:
+    """Pending."""
+    return invoke_map(transport, cptr, 81, {"name": name}, (), receive)
+
+
+def pd_get_work(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
+    """Pending."""
+    return invoke_map(transport, cptr, 82, {}, (), receive)
+
+
+def pd_info(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
+    """Pending."""
+    return invoke_map(transport, cptr, 83, {}, (), receive)
+
+
+def pd_install(
+    transport: Transport,
+    cptr: int,
+    cap: int,
+    *,
+    name: Any,
+    slot: Any,
+    rights: Any,
+    badge: Any,
+    receive: SlotPath | None = None,
+) -> Answer:
+    """Pending."""
+    return invoke_map(
+        transport,
+        cptr,
+        84,
+        {"name": name, "slot": slot, "rights": rights, "badge": badge},
+        (cap,),
+        receive,
+    )
+
+
+def pd_start(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
+    """Pending."""
+    return invoke_map(transport, cptr, 85, {}, (), receive)
+
+
+def pd_kill(
+    transport: Transport, cptr: int, *, signal: Any, receive: SlotPath | None = None
+) -> Answer:
+    """Pending."""
+    return invoke_map(transport, cptr, 86, {"signal": signal}, (), receive)
+
+
+def pd_crash(
+    transport: Transport, cptr: int, *, how: Any, after: Any, receive: SlotPath | None = None
+) -> Answer:
+    """Pending."""
+    return invoke_map(transport, cptr, 87, {"how": how, "after": after}, (), receive)
+
+
+def pd_suspend(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
+    """Pending."""
+    return invoke_map(transport, cptr, 88, {}, (), receive)
+
+
+def pd_resume(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
+    """Pending."""
+    return invoke_map(transport, cptr, 89, {}, (), receive)
+
+
+def pd_create(
+    transport: Transport,
+    cptr: int,
+    *,
+    name: Any,
+    run: Any,
+    args: Any,
+    threads: Any,
+    devices: Any,
+    serves: Any,
+    path: Any,
+    receive: SlotPath | None = None,
+) -> Answer:
+    """Pending."""
+    return invoke_map(
+        transport,
+        cptr,
+        96,
+        {
+            "name": name,
+            "run": run,
+            "args": args,
+            "threads": threads,
+            "devices": devices,
+            "serves": serves,
+            "path": path,
+        },
+        (),
+        receive,
+    )
+
+
+def device_claim(
+    transport: Transport, cptr: int, *, slot: Any, receive: SlotPath | None = None
+) -> Answer:
+    """Pending."""
+    return invoke_map(transport, cptr, 112, {"slot": slot}, (), receive)

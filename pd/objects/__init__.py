@@ -1,0 +1,28 @@
+"""Capabilities as Python objects: one class per kind of object, its verbs as methods."""
+
+from caplab.pd.objects.capability import Capability, Receive
+from caplab.pd.objects.cnode import CNode
+from caplab.pd.objects.device import Device
+from caplab.pd.objects.domain import Found, OwnPd, PdCap, PdService, Work
+from caplab.pd.objects.endpoint import Endpoint
+from caplab.pd.objects.irq import Irq
+from caplab.pd.objects.memory import Memory
+from caplab.pd.objects.notification import Notification
+from caplab.pd.objects.tcb import Tcb
+
+__all__ = [
+    "CNode",
+    "Capability",
+    "Device",
+    "Endpoint",
+    "Found",
+    "Irq",
+    "Memory",
+    "Notification",
+    "OwnPd",
+    "PdCap",
+    "PdService",
+    "Receive",
+    "Tcb",
+    "Work",
+]

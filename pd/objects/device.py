@@ -1,0 +1,64 @@
+"""Devices: the data register of a UART, and the interrupt that says when to read it."""
+
+from __future__ import annotations
+
+from socket import MSG_DONTWAIT
+from typing import TYPE_CHECKING, ClassVar
+
+from caplab.kernel.abi import ObjectType
+from caplab.pd import invocations
+from caplab.pd.objects.capability import Capability
+from caplab.pd.objects.irq import Irq
+
+if TYPE_CHECKING:
+    from caplab.pd.env import Env
+
+READ_SIZE = 4096
+
+
+class Device(Capability):
+    """A device that the manifest gave this PD: its capability and its register.
+
+    The register is a stream socket to the line, a process that always reads; so `write` waits at
+    most for the line's turn.
+    """
+
+    type: ClassVar[ObjectType] = ObjectType.DEVICE
+    __slots__ = ("_register",)
+
+    def __init__(self, env: Env, slot: int, *, name: str = "", renewal: int = 0) -> None:
+        super().__init__(env, slot, name=name, renewal=renewal)
+        self._register = env.register(name)
+
+    def claim(self) -> Irq:
+        """Become the driver: a capability to the interrupt, until it is deleted.
+
+        Errors: RevokeFirst (`.holder` drives the device already)
+        """
+
+        def put(slot: int) -> None:
+            answer = invocations.device_claim(self.transport, self.slot, slot=slot)
+            self.checked(answer, "Device_Claim")
+
+        return Irq(self.env, self.env.slots.place(put), name=self.name)
+
+    def write(self, data: bytes) -> None:
+        """Send all of `data` down the line. Errors: ConnectionError when the line is gone."""
+        self._register.sendall(data)
+
+    def read(self, limit: int = READ_SIZE) -> bytes:
+        """What has come up the line; b"" when nothing has. Never waits.
+
+        Errors: EOFError when the line is gone
+        """
+        try:
+            data = self._register.recv(limit, MSG_DONTWAIT)
+        except BlockingIOError:
+            return b""
+        if not data:
+            raise EOFError(f"{self.name}: the line is gone")
+        return data
+
+    def fileno(self) -> int:
+        """The descriptor of the register."""
+        return self._register.fileno()

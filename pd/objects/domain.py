@@ -1,0 +1,172 @@
+"""Protection domains as capabilities: the own one, others that one manages, and making new ones."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+from caplab.kernel.abi import ObjectType, Rights
+from caplab.pd import invocations
+from caplab.pd.objects.capability import Capability
+from caplab.pd.stubs import Answer, fields, slot_path
+
+
+class PdCap(Capability):
+    """A capability to a PD. Rights: Read to look, Write to control, Grant to install."""
+
+    type: ClassVar[ObjectType] = ObjectType.PD
+    __slots__ = ()
+
+    def _fields(self, answer: Answer, call: str) -> dict[str, Any]:
+        return fields(self.checked(answer, call).data)
+
+    def info(self) -> dict[str, Any]:
+        """The PD's row of `caplab ps`."""
+        return self._fields(invocations.pd_info(self.transport, self.slot), "PD_Info")
+
+    def install(
+        self,
+        cap: Capability,
+        name: str | None = None,
+        *,
+        slot: int | None = None,
+        rights: Rights = Rights.ALL,
+        badge: int | None = None,
+    ) -> int:
+        """Mint a capability into that PD's CSpace, running or not started yet; the slot it took.
+
+        With a `name` its `env` finds it. Without a `slot` the root task chooses one in the upper
+        half; a slot of the lower half is that PD's own to give. `badge` None copies.
+        Errors: DeleteFirst (the slot is full), IllegalOperation (badged already)
+        """
+        answer = invocations.pd_install(
+            self.transport,
+            self.slot,
+            cap.slot,
+            name=name,
+            slot=slot,
+            rights=int(rights),
+            badge=badge,
+        )
+        return int(self._fields(answer, "PD_Install")["slot"])
+
+    def start(self) -> None:
+        """Let a PD that was created run. Errors: IllegalOperation (it runs, or has ended)."""
+        self.checked(invocations.pd_start(self.transport, self.slot), "PD_Start")
+
+    def kill(self, number: int = signal.SIGKILL) -> dict[str, Any]:
+        """Send it a signal, wait for the cleanup, and return the report of `caplab kill`."""
+        answer = invocations.pd_kill(self.transport, self.slot, signal=int(number))
+        return self._fields(answer, "PD_Kill")
+
+    def crash(self, how: str, *, after: int = 0) -> dict[str, Any]:
+        """Make it fail at its `after`-th system call: segv, abort, exception, exit:N, hang, …"""
+        answer = invocations.pd_crash(self.transport, self.slot, how=how, after=after)
+        return self._fields(answer, "PD_Crash")
+
+    def suspend(self) -> None:
+        """Suspend all its TCBs."""
+        self.checked(invocations.pd_suspend(self.transport, self.slot), "PD_Suspend")
+
+    def resume(self) -> None:
+        """Resume all its TCBs."""
+        self.checked(invocations.pd_resume(self.transport, self.slot), "PD_Resume")
+
+
+class Work(NamedTuple):
+    """One thing the root task asks a server to do, announced on `env.work`."""
+
+    kind: str
+    """`client-gone`: no capability with this badge is left anywhere."""
+    badge: int
+    endpoint: int
+    """The own slot of the endpoint it is about; 0 when it is not in this CSpace."""
+
+
+class Found(NamedTuple):
+    """A named capability of the own CSpace."""
+
+    slot: int
+    type: ObjectType
+    origin: str
+    """Name of the PD it came from."""
+    renewal: int
+
+
+class OwnPd(PdCap):
+    """The PD's own root-task capability (`env.pd`)."""
+
+    __slots__ = ()
+
+    def alloc(self, kind: ObjectType, pages: int = 1) -> int:
+        """A new endpoint, notification or frame, in a new slot. Errors: NotEnoughMemory."""
+
+        def put(slot: int) -> None:
+            answer = invocations.pd_alloc(
+                self.transport, self.slot, type=int(kind), slot=slot, pages=pages
+            )
+            self.checked(answer, "PD_Alloc")
+
+        return self.env.slots.place(put)
+
+    def lookup(self, name: str) -> Found:
+        """The capability that goes by a name. Errors: FailedLookup."""
+        answer = invocations.pd_lookup(self.transport, self.slot, name=name)
+        return _found(self._fields(answer, "PD_Lookup"))
+
+    def names(self) -> dict[str, Found]:
+        """Everything that has a name here."""
+        answer = invocations.pd_lookup(self.transport, self.slot, name=None)
+        rows = self._fields(answer, "PD_Lookup")["names"]
+        return {name: _found(row) for name, row in rows.items()}
+
+    def get_work(self) -> list[Work]:
+        """Up to 16 items of work, oldest first; empty when all is fetched."""
+        answer = invocations.pd_get_work(self.transport, self.slot)
+        items = self._fields(answer, "PD_GetWork")["items"]
+        return [Work(item["kind"], item["badge"], item["endpoint"]) for item in items]
+
+
+def _found(row: Mapping[str, Any]) -> Found:
+    return Found(row["slot"], ObjectType(row["type"]), row["from"], row["renewal"])
+
+
+class PdService(Capability):
+    """The root task's service of making PDs (`rdes: [pd]` in the manifest)."""
+
+    type: ClassVar[ObjectType] = ObjectType.SERVICE
+    __slots__ = ()
+
+    def create(
+        self,
+        name: str,
+        run: str,
+        args: Mapping[str, Any] | None = None,
+        *,
+        threads: int = 1,
+        devices: Sequence[str] = (),
+        serves: str | None = None,
+        path: Sequence[str] = (),
+    ) -> PdCap:
+        """Make a PD; it runs from `start` on. `run` is what the manifest's key takes.
+
+        Errors: InvalidArgument, IllegalOperation (a PD of that name lives)
+        """
+
+        def put(slot: int) -> None:
+            answer = invocations.pd_create(
+                self.transport,
+                self.slot,
+                name=name,
+                run=run,
+                args=dict(args or {}),
+                threads=threads,
+                devices=list(devices),
+                serves=serves,
+                path=list(path),
+                receive=slot_path(slot),
+            )
+            self.checked(answer, "PD_Create")
+
+        return PdCap(self.env, self.env.slots.place(put), name=name)

@@ -1,0 +1,100 @@
+"""Shared pages, read and written through the segment's descriptor.
+
+A server never dereferences a client's page: `pread` and `pwrite` on the descriptor turn a page
+that was taken away meanwhile into a short read, where a mapping would be SIGBUS. A PD that wants
+a mapping attaches with `multiprocessing.shared_memory.SharedMemory(name=window.name)`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from multiprocessing import resource_tracker
+from typing import Self
+
+SHM_DIR = "/dev/shm"
+KERNEL_PREFIX = "cl."
+"""How the names of the kernel's segments begin."""
+
+
+class Window:
+    """A shared-memory segment of the kernel's, opened by name (shm_open).
+
+    Errors: FileNotFoundError when there is no such segment, or none that this PD was granted.
+    """
+
+    __slots__ = ("_fd", "name", "size")
+
+    def __init__(self, name: str) -> None:
+        self._fd = -1
+        plain = name.lstrip("/")
+        if not plain or "/" in plain:
+            raise ValueError(f"{name!r} is not the name of a segment")
+        self.name = plain
+        self._fd = os.open(f"{SHM_DIR}/{plain}", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        self.size = os.fstat(self._fd).st_size
+
+    def read(self, offset: int = 0, length: int | None = None) -> bytes:
+        """Bytes from `offset`; to the end without a length.
+
+        Fewer than asked for where the window is shorter by now; ValueError beyond its first size.
+        """
+        if length is None:
+            length = self.size - offset
+        self._check(offset, length)
+        return os.pread(self._fd, length, offset)
+
+    def write(self, offset: int, data: bytes | bytearray | memoryview) -> int:
+        """Write all of `data` at `offset` and say how much was. ValueError past the end."""
+        self._check(offset, len(data))
+        return os.pwrite(self._fd, data, offset)
+
+    def _check(self, offset: int, length: int) -> None:
+        if self._fd < 0:
+            raise ValueError(f"window {self.name} is closed")
+        if offset < 0 or length < 0 or offset + length > self.size:
+            raise ValueError(
+                f"{length} bytes at {offset} do not lie in a window of {self.size} bytes"
+            )
+
+    def fileno(self) -> int:
+        """The segment's descriptor."""
+        return self._fd
+
+    def close(self) -> None:
+        """Let go of it; the segment itself is the kernel's to remove. Closing twice is allowed."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Window {self.name}, {self.size} bytes{', closed' if self._fd < 0 else ''}>"
+
+
+def leave_segments_to_the_kernel() -> None:
+    """Keep Python's resource tracker away from the kernel's segments, in this process.
+
+    Up to 3.12 `SharedMemory(name=…)` registers what it merely attaches to; the tracker, a process
+    of its own, would then remove the segment when the first PD exits. (3.13 has `track=False`,
+    which users of plain `SharedMemory` should not have to know.) Segments that the PD makes
+    itself are tracked as ever.
+    """
+
+    def without_ours(report: Callable[[str, str], None]) -> Callable[[str, str], None]:
+        def tell(name: str, rtype: str) -> None:
+            if rtype != "shared_memory" or not name.lstrip("/").startswith(KERNEL_PREFIX):
+                report(name, rtype)
+
+        return tell
+
+    for verb in ("register", "unregister"):
+        setattr(resource_tracker, verb, without_ours(getattr(resource_tracker, verb)))
