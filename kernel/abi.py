@@ -1,0 +1,193 @@
+"""The vocabulary a protection domain and the kernel share: numbers, rights, errors, wire header.
+
+Everything a PD may know of the kernel stands here, and nothing else does. Only the standard
+library is imported, so that a PD in any language can be written against this one page.
+
+One request is one frame: :data:`REQUEST`, then the optional parts its flags announce (in the
+order of :class:`Flag`), then ``length`` bytes of message, then ``ncaps`` capability slots of eight
+bytes. One answer is one frame: :data:`ANSWER`, then ``length`` bytes, then ``extra_caps`` words
+(the ``caps_or_badges`` of seL4: the badge where the capability was unwrapped, else the slot it
+landed in). All integers are little-endian.
+"""
+
+from enum import IntEnum, IntFlag
+from struct import Struct
+
+VERSION = 1
+
+REQUEST = Struct("<BBHIQQB7x")
+"""version, call (:class:`Sys`), flags (:class:`Flag`), length in bytes, cptr, label, ncaps."""
+ANSWER = Struct("<BBHIQQBBH4x")
+"""version, call, status (:class:`Status`), length in bytes, badge, label, extra_caps,
+caps_unwrapped (bit i: capability i arrived as a badge), flags (:class:`AnswerFlag`)."""
+SLOT_PATH = Struct("<QQQ")
+"""The receive slot: root (a CNode capability's slot, 0 for the own root), index, depth."""
+TIMEOUT = Struct("<d")
+"""Seconds until the call is given up with TIMED_OUT."""
+RENEWAL = Struct("<Q")
+"""How often the slot had been renewed when the capability object was bound to it."""
+WORD = Struct("<Q")
+DEATH = Struct("<IIQ")
+"""Body of an answer with a status from NEVER_EXISTED up: the PD's number, its generation and the
+event at which it happened; the PD's name (UTF-8) follows. Number 0 is the root task."""
+
+HEADER_SIZE = REQUEST.size
+MSG_WORDS = 120
+MSG_BYTES = MSG_WORDS * 8
+EXTRA_CAPS = 3
+BODY_MAX = 60 * 1024
+"""Bytes a body may have when it goes to a root-task object (control bodies, msgpack)."""
+FRAME_MAX = 64 * 1024
+PAGE_SIZE = 4096
+
+WORD_BITS = 64
+ROOT_RADIX = 10
+ROOT_SLOTS = 1 << ROOT_RADIX
+"""Slots of a first CSpace. The upper half is the root task's to fill, the lower half the PD's."""
+SLOT_NULL, SLOT_TCB, SLOT_CNODE, SLOT_PD, SLOT_WORK = 0, 1, 2, 3, 4
+"""Fixed slots of a first CSpace: nothing, the first TCB, the CNode itself, the PD's own
+root-task capability, the notification its work is announced on."""
+SLOT_FIRST_FREE = 16
+SLOT_FIRST_ROOT = ROOT_SLOTS // 2
+
+
+class Sys(IntEnum):
+    """System calls."""
+
+    CALL = 1
+    SEND = 2
+    NB_SEND = 3
+    RECV = 4
+    NB_RECV = 5
+    REPLY = 6
+    REPLY_RECV = 7
+    SIGNAL = 8
+    WAIT = 9
+    POLL = 10
+    YIELD = 11
+    PARK = 12
+    SLEEP = 13
+    FAULT = 14
+
+
+class Flag(IntFlag):
+    """Optional parts of a request, in the order in which they follow the header."""
+
+    SLOT = 1
+    TIMEOUT = 2
+    RENEWAL = 4
+
+
+class AnswerFlag(IntFlag):
+    NOTHING = 1
+    """A non-blocking receive found nothing; a non-blocking send found nobody and was dropped."""
+    NOTIFICATION = 2
+    """The badge is a notification word, not the badge of a sender."""
+
+
+class Rights(IntFlag):
+    """Rights of a capability (seL4_CapRights)."""
+
+    NONE = 0
+    WRITE = 1
+    READ = 2
+    GRANT = 4
+    GRANT_REPLY = 8
+    ALL = 15
+
+
+class Status(IntEnum):
+    """What became of a call. 0 to 10 are seL4's; the rest are lab mode's explanations."""
+
+    OK = 0
+    INVALID_ARGUMENT = 1
+    INVALID_CAPABILITY = 2
+    ILLEGAL_OPERATION = 3
+    RANGE_ERROR = 4
+    ALIGNMENT_ERROR = 5
+    FAILED_LOOKUP = 6
+    TRUNCATED_MESSAGE = 7
+    DELETE_FIRST = 8
+    REVOKE_FIRST = 9
+    NOT_ENOUGH_MEMORY = 10
+    NEVER_EXISTED = 16
+    REVOKED = 17
+    DIED_BEFORE_RECV = 18
+    DIED_AFTER_RECV = 19
+    REPLY_DROPPED = 20
+    TIMED_OUT = 21
+    CANCELLED = 22
+    STOP = 32
+    """The system is going down or the PD restarts: the runtime raises Stop."""
+    CRASH = 33
+    """An operator asked for a crash: the body says how, and the runtime does it."""
+
+
+class ObjectType(IntEnum):
+    """Kinds of object a capability can name."""
+
+    NULL = 0
+    CNODE = 1
+    ENDPOINT = 2
+    NOTIFICATION = 3
+    TCB = 4
+    REPLY = 5
+    UNTYPED = 6
+    FRAME = 7
+    IRQ_HANDLER = 8
+    PD = 16
+    SERVICE = 17
+    DEVICE = 18
+
+
+class Inv(IntEnum):
+    """Labels of invocations: a Call, Send or NBSend on a capability to an object the kernel runs."""
+
+    TCB_SUSPEND = 16
+    TCB_RESUME = 17
+    TCB_BIND_NOTIFICATION = 18
+    TCB_UNBIND_NOTIFICATION = 19
+    TCB_WRITE_REGISTERS = 20
+    CNODE_COPY = 32
+    CNODE_MINT = 33
+    CNODE_MOVE = 34
+    CNODE_DELETE = 35
+    CNODE_REVOKE = 36
+    CNODE_SAVE_CALLER = 37
+    IRQ_ACK = 48
+    IRQ_SET_NOTIFICATION = 49
+    IRQ_CLEAR = 50
+    FRAME_MAP = 64
+    FRAME_UNMAP = 65
+    PD_ALLOC = 80
+    PD_LOOKUP = 81
+    PD_GET_WORK = 82
+    PD_INFO = 83
+    PD_INSTALL = 84
+    PD_START = 85
+    PD_KILL = 86
+    PD_CRASH = 87
+    PD_SUSPEND = 88
+    PD_RESUME = 89
+    PD_CREATE = 96
+    DEVICE_CLAIM = 112
+
+
+NOTIFICATION_TYPE = 255
+"""Type byte of a badge that is a notification word."""
+WORK_BIT, INTERRUPT_BIT = 1 << 0, 1 << 1
+BADGE_OBJ_ID_NULL = (1 << 24) - 1
+
+
+class FaultLabel(IntEnum):
+    """Labels of fault messages (seL4 non-MCS)."""
+
+    CAP_FAULT = 1
+    UNKNOWN_SYSCALL = 2
+    USER_EXCEPTION = 3
+    VM_FAULT = 5
+
+
+def notification_badge(bits: int) -> int:
+    """Badge of a notification capability: type 255 above 56 bits that OR."""
+    return NOTIFICATION_TYPE << 56 | bits & ((1 << 56) - 1)

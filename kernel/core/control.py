@@ -1,0 +1,49 @@
+"""System calls that concern the calling TCB alone: Yield, Park, Sleep, Fault."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from caplab.kernel.core.cap import Cap
+from caplab.kernel.core.outcome import OK, Outcome
+from caplab.kernel.core.states import PARKED, SLEEP
+
+if TYPE_CHECKING:
+    from caplab.kernel.core.kernel import Kernel
+    from caplab.kernel.core.tcb import TCB
+
+
+def yield_(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Let others run.
+
+    seL4:    seL4_Yield
+    Differs: the host's scheduler decides; the call only goes to the kernel and back
+    """
+    return OK
+
+
+def park(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Wait to be started: how a spare thread spends its time.
+
+    Blocks: until TCB_Resume, which answers with the entry in `label` and its argument as one word
+    """
+    caller.state = PARKED
+    return None
+
+
+def sleep(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Wait until the request's time limit has passed; without one, for ever.
+
+    Blocks: as long as asked; Stop, crash and suspend reach a sleeper as any other caller
+    """
+    caller.state = SLEEP
+    return None
+
+
+def fault(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Announce an uncaught exception before the process ends.
+
+    Arguments: label: a FaultLabel; body: the traceback (UTF-8)
+    """
+    k.root.fault(k, caller)
+    return OK

@@ -1,0 +1,98 @@
+"""Memory objects: pages that PDs share by holding a capability to them.
+
+The host's segment lives while anyone holds the object. A PD's hold is the number of capabilities
+in its CSpace; when the last of them goes the segment is withdrawn from that PD, and when nobody
+holds it any more it is destroyed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from caplab.kernel.abi import PAGE_SIZE, Rights, Status
+from caplab.kernel.core.cap import Cap, Cause, Slot
+from caplab.kernel.core.effects import DestroySegment, GrantSegment, WithdrawSegment
+from caplab.kernel.core.outcome import OK, Outcome, Result, error
+
+if TYPE_CHECKING:
+    from caplab.kernel.core.kernel import Kernel
+    from caplab.kernel.core.tcb import TCB
+
+
+class MO:
+    """A memory object: `pages` pages under one host name."""
+
+    __slots__ = ("granted", "holds", "maker", "name", "number", "pages", "refs")
+
+    def __init__(self, number: int, name: str, pages: int, maker: int) -> None:
+        self.number = number
+        self.name = name
+        self.pages = pages
+        self.maker = maker
+        """Number of the PD that asked for it."""
+        self.refs = 0
+        self.holds: dict[int, int] = {}
+        """Capabilities per PD number."""
+        self.granted: set[int] = set()
+        """PDs the host let open the segment; never iterated."""
+
+
+def attach(k: Kernel, slot: Slot, cap: Cap) -> None:
+    mo: MO = cap.obj
+    mo.refs += 1
+    pd = slot.cnode.pd.number
+    mo.holds[pd] = mo.holds.get(pd, 0) + 1
+
+
+def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
+    mo: MO = cap.obj
+    mo.refs -= 1
+    pd = slot.cnode.pd.number
+    left = mo.holds[pd] - 1
+    if left:
+        mo.holds[pd] = left
+        return
+    del mo.holds[pd]
+    if mo.refs == 0:
+        k.effects.append(DestroySegment(mo.number))
+        k.act("destroy_segment", mo.name, mo.maker)
+    elif pd in mo.granted:
+        withdraw(k, mo, pd)
+
+
+def withdraw(k: Kernel, mo: MO, pd: int) -> None:
+    mo.granted.discard(pd)
+    k.effects.append(WithdrawSegment(mo.number, pd))
+    k.act("withdraw", mo.name, mo.maker)
+
+
+def map_frame(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Make the memory object openable by the caller's PD; the answer is the segment's name.
+
+    seL4:    seL4_X86_Page_Map
+    Object:  FRAME
+    Rights:  Read; with Write the PD may change it
+    Answer:  body: name (UTF-8) for multiprocessing.shared_memory; label: size in bytes
+    Errors:  INVALID_CAPABILITY without Read
+    Differs: the PD chooses where to map it; the kernel only lets it
+    """
+    if not cap.rights & Rights.READ:
+        return error(Status.INVALID_CAPABILITY, 0)
+    mo: MO = cap.obj
+    pd = caller.pd.number
+    if pd not in mo.granted:
+        mo.granted.add(pd)
+        k.effects.append(GrantSegment(mo.number, pd, bool(cap.rights & Rights.WRITE)))
+    return Result(body=mo.name.encode(), label=mo.pages * PAGE_SIZE)
+
+
+def unmap(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Give the mapping back; the capability stays.
+
+    seL4:   seL4_X86_Page_Unmap
+    Object: FRAME
+    """
+    mo: MO = cap.obj
+    if caller.pd.number in mo.granted:
+        withdraw(k, mo, caller.pd.number)
+    return OK

@@ -1,0 +1,423 @@
+"""The capability kernel as a pure function: `Kernel.step(event)` returns effects.
+
+Read in this order: `step` and `_syscall` here, the table in `syscalls.py`, then the object files.
+Nothing in this folder does I/O, reads a clock, starts a thread, logs or draws random numbers.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from struct import error as StructError
+from typing import Any, Protocol
+
+from caplab.kernel.abi import ANSWER, HEADER_SIZE, REQUEST, VERSION, ObjectType, Status, Sys
+from caplab.kernel.core import cap as caps
+from caplab.kernel.core import endpoint as endpoints
+from caplab.kernel.core import irq as irqs
+from caplab.kernel.core import notification as notifications
+from caplab.kernel.core import reply as replies
+from caplab.kernel.core import requests, syscalls
+from caplab.kernel.core.cap import Cap, Cause, Slot
+from caplab.kernel.core.deadlines import Deadlines, Timed
+from caplab.kernel.core.effects import Continue, Effect, Resume, Stop
+from caplab.kernel.core.events import (
+    BadFrame,
+    Boot,
+    Deadline,
+    Event,
+    Exited,
+    Interrupt,
+    Operator,
+    Started,
+    Syscall,
+    Work,
+)
+from caplab.kernel.core.jobs import SLICE, Job
+from caplab.kernel.core.outcome import OK, KernelBug, Outcome, Result, death_body, error, gone
+from caplab.kernel.core.states import (
+    DEAD,
+    INACTIVE,
+    JOB,
+    NOTIFICATION,
+    RECV,
+    REPLY,
+    RUNNING,
+    SEND,
+)
+from caplab.kernel.core.tcb import TCB
+
+NO_CAP = Cap(ObjectType.NULL, None, 0, 0)
+NANOSECONDS = 1_000_000_000
+_unpack = REQUEST.unpack_from
+_pack = ANSWER.pack
+
+
+class Root(Protocol):
+    """What the core asks of the root task, its resident manager of PDs."""
+
+    finished: bool
+
+    def boot(self, k: Kernel, event: Boot) -> None: ...
+    def started(self, k: Kernel, event: Started) -> None: ...
+    def exited(self, k: Kernel, event: Exited) -> None: ...
+    def operator(self, k: Kernel, event: Operator) -> None: ...
+    def expired(self, k: Kernel, timer: Any) -> None: ...
+    def broke_abi(self, k: Kernel, tcb: TCB, reason: str) -> None: ...
+    def gate(self, k: Kernel, tcb: TCB) -> bool: ...
+    def fault(self, k: Kernel, tcb: TCB) -> None: ...
+    def badge_gone(self, k: Kernel, endpoint: endpoints.Endpoint, badge: int) -> None: ...
+    def act(self, k: Kernel, action: str, target: str, maker: int) -> None: ...
+
+
+class Kernel:
+    """All state of one system. Two kernels fit in one process."""
+
+    def __init__(self, root: Root) -> None:
+        self.root = root
+        self.lab = True
+        self.now = 0
+        self.event = 0
+        self.tcbs: dict[int, TCB] = {}
+        self.irqs: dict[int, irqs.IRQ] = {}
+        self.jobs: deque[Job] = deque()
+        self.deadlines = Deadlines()
+        self.effects: list[Effect] = []
+        self.numbers: dict[str, int] = {}
+        self._on: dict[type, Callable[[Any], None]] = {
+            Syscall: self._syscall,
+            Boot: lambda event: root.boot(self, event),
+            Started: lambda event: root.started(self, event),
+            Exited: lambda event: root.exited(self, event),
+            Operator: lambda event: root.operator(self, event),
+            BadFrame: self._bad_frame,
+            Interrupt: self._interrupt,
+            Deadline: self._deadline,
+            Work: self._work,
+        }
+
+    # -- the host's side ------------------------------------------------------------------
+
+    def step(self, event: Event) -> list[Effect]:
+        """Let one event happen; the effects are to be performed in the order of the list."""
+        self.event += 1
+        self.now = event.now
+        effects: list[Effect] = []
+        self.effects = effects
+        self._on[type(event)](event)
+        return effects
+
+    @property
+    def next_deadline(self) -> int | None:
+        """Nanoseconds at which a Deadline event is wanted."""
+        return self.deadlines.next
+
+    @property
+    def jobs_pending(self) -> bool:
+        """Work events are wanted between the frames."""
+        return bool(self.jobs)
+
+    @property
+    def finished(self) -> bool:
+        """The system is down and the host may end."""
+        return self.root.finished
+
+    # -- events -----------------------------------------------------------------------------
+
+    def _syscall(self, event: Syscall) -> None:
+        tcb = self.tcbs.get(event.tcb)
+        if tcb is None:
+            return
+        if tcb.state != RUNNING:
+            if tcb.state != DEAD:
+                self.root.broke_abi(self, tcb, "two calls at once")
+            return
+        frame = event.frame
+        request = tcb.request
+        try:
+            version, call, flags, length, cptr, label, ncaps = _unpack(frame)
+        except StructError:
+            self.root.broke_abi(self, tcb, f"a frame of {len(frame)} bytes, shorter than a header")
+            return
+        request.call = call
+        request.cptr = cptr
+        request.label = label
+        if flags or ncaps or version != VERSION or len(frame) != HEADER_SIZE + length:
+            wrong = requests.decode(request, frame, version, flags, length, ncaps)
+            if wrong:
+                self.root.broke_abi(self, tcb, wrong)
+                return
+        else:
+            request.flags = 0
+            request.body = frame[HEADER_SIZE:]
+            request.caps = ()
+            request.path = request.timeout = None
+        tcb.calls += 1
+        if tcb.gate and self._gated(tcb):
+            return
+        self.execute(tcb)
+
+    def _gated(self, tcb: TCB) -> bool:
+        """Something stands before the call: an armed crash, a stop, a suspend."""
+        if self.root.gate(self, tcb):
+            return True
+        if tcb.suspended:
+            tcb.state = INACTIVE
+        return tcb.suspended
+
+    def execute(self, tcb: TCB) -> None:
+        """Run the TCB's request: for the first time, or again after a restart."""
+        request = tcb.request
+        row = syscalls.ROWS.get(request.call)
+        if row is None:
+            self.finish(tcb, error(Status.INVALID_ARGUMENT, 0))
+            return
+        cap: Cap | None = NO_CAP
+        if row.takes_cap:
+            slot = tcb.slots.get(request.cptr)
+            cap = slot.cap if slot is not None else None
+            if cap is None or (request.flags and self._renewed(request, slot)):
+                outcome = self._missing(tcb, slot, row)
+            else:
+                outcome = row.handler(self, tcb, cap)
+        else:
+            outcome = row.handler(self, tcb, NO_CAP)
+        if outcome is not None:
+            self.finish(tcb, outcome)
+        elif request.timeout is not None and tcb.state != RUNNING:
+            self.set_timer(tcb, request.timeout)
+
+    @staticmethod
+    def _renewed(request: Any, slot: Slot | None) -> bool:
+        return request.renewal is not None and slot is not None and slot.renewals != request.renewal
+
+    def _missing(self, tcb: TCB, slot: Slot | None, row: syscalls.Syscall) -> Outcome:
+        """The cptr names no capability: explain, or be as silent as seL4."""
+        request = tcb.request
+        if request.cptr >= tcb.cspace.size:
+            refused = error(Status.FAILED_LOOKUP, 0)
+        elif slot is None or slot.cap is not None or slot.cause is None:
+            status = Status.DIED_BEFORE_RECV if slot and slot.cap else Status.NEVER_EXISTED
+            refused = gone(Cause(status, 0, 0, "", self.event))
+        else:
+            refused = gone(slot.cause)
+        if self.lab:
+            return refused
+        if row.silence == "error":
+            return error(Status.INVALID_CAPABILITY, 0)
+        if row.silence == "fault":
+            return self.cap_fault(tcb, refused)
+        return OK
+
+    def _bad_frame(self, event: BadFrame) -> None:
+        tcb = self.tcbs.get(event.tcb)
+        if tcb is not None and tcb.state != DEAD:
+            self.root.broke_abi(self, tcb, event.reason)
+
+    def _interrupt(self, event: Interrupt) -> None:
+        line = self.irqs.get(event.irq)
+        if line is not None:
+            irqs.arrive(self, line)
+
+    def _deadline(self, event: Deadline) -> None:
+        for owner in self.deadlines.expired(event.now):
+            if isinstance(owner, TCB):
+                self._timed_out(owner)
+            else:
+                self.root.expired(self, owner)
+
+    def _timed_out(self, tcb: TCB) -> None:
+        if tcb.state == RUNNING or tcb.state == DEAD:
+            return
+        late = self.cause(Status.TIMED_OUT, tcb.pd)
+        slept = tcb.request.call == Sys.SLEEP
+        self.unqueue(tcb, late)
+        self.finish(tcb, OK if slept else gone(late))
+
+    def _work(self, event: Work) -> None:
+        if not self.jobs:
+            return
+        job = self.jobs.popleft()
+        if job.run(self, SLICE):
+            self._job_done(job)
+        else:
+            self.jobs.append(job)
+
+    # -- answers ---------------------------------------------------------------------------
+
+    def answer_frame(self, tcb: TCB, result: Result) -> bytes:
+        status, body, label, badge, flags, landed = result
+        if not self.lab and not label and 1 <= status <= 10:
+            label = status
+        call = tcb.request.call
+        header = _pack(VERSION, call, status, len(body), badge, label, len(landed), 0, flags)
+        if landed:
+            return header + body + requests.pack_words(landed)
+        return header + body
+
+    def finish(self, tcb: TCB, result: Result) -> None:
+        """Answer the TCB's outstanding call; a suspended one gets it when it is resumed."""
+        frame = self.answer_frame(tcb, result)
+        tcb.on = tcb.deadline = None
+        if tcb.suspended:
+            tcb.state = INACTIVE
+            tcb.withheld = frame
+            return
+        tcb.state = RUNNING
+        self.effects.append(Resume(tcb.number, frame))
+
+    def free(self, tcb: TCB, cause: Cause) -> None:
+        """Answer a caller whose wait can never end, with who is to blame."""
+        if tcb.state == DEAD:
+            return
+        tcb.on = None
+        self.finish(tcb, Result(cause.status, death_body(cause)))
+        self.root.act(self, "free_caller", tcb.name, cause.pd)
+
+    def restart_or_free(self, tcb: TCB, cause: Cause) -> None:
+        """The object waited on is gone: lab explains, seL4 executes the call again."""
+        tcb.state, tcb.on = RUNNING, None
+        if self.lab:
+            self.free(tcb, cause)
+        else:
+            self.execute(tcb)
+
+    def deactivate(self, tcb: TCB) -> None:
+        """Block a TCB for ever (until Resume): what seL4 does where lab mode would explain."""
+        tcb.state, tcb.on, tcb.deadline = INACTIVE, None, None
+
+    def silent(self, outcome: Result) -> Result:
+        """A refusal seL4 says nothing about."""
+        return outcome if self.lab else OK
+
+    def cap_fault(self, tcb: TCB, refused: Result) -> Outcome:
+        """A capability fault: without a handler lab mode returns it as an error."""
+        if self.lab:
+            return refused
+        self.deactivate(tcb)
+        return None
+
+    def cause(self, status: Status, pd: Any) -> Cause:
+        return Cause(status, pd.number, pd.generation, pd.name, self.event)
+
+    # -- capabilities ------------------------------------------------------------------------
+
+    def number(self, kind: str) -> int:
+        """The next number of a kind of object; numbers are never reused."""
+        self.numbers[kind] = self.numbers.get(kind, 0) + 1
+        return self.numbers[kind]
+
+    def put(self, slot: Slot, cap: Cap, source: Slot | None, origin: str) -> None:
+        """Fill an empty slot and count the capability."""
+        if slot.cap is not None:
+            raise KernelBug(f"slot {slot.index} is full")
+        caps.link(slot, cap, source)
+        slot.origin = origin
+        syscalls.OBJECTS[cap.type].attach(self, slot, cap)
+
+    def delete(self, slot: Slot, cause: Cause) -> None:
+        """Empty a slot; nothing happens when it is empty."""
+        cap = slot.cap
+        if cap is None:
+            return
+        caps.unlink(slot, cause)
+        syscalls.OBJECTS[cap.type].detach(self, slot, cap, cause)
+
+    def move(self, source: Slot, to: Slot, pd: Any) -> None:
+        """Move a capability. Counting it in first keeps its object alive throughout."""
+        cap = source.cap
+        if cap is None:
+            raise KernelBug(f"slot {source.index} is empty")
+        cause = self.cause(Status.REVOKED, pd)
+        caps.shift(source, to, cap, cause)
+        if cap.type == ObjectType.REPLY:
+            source.cnode.replies.pop(source.index, None)
+            replies.attach(self, to, cap)
+            return
+        kind = syscalls.OBJECTS[cap.type]
+        kind.attach(self, to, cap)
+        kind.detach(self, source, cap, cause)
+
+    def invoke(self, caller: TCB, cap: Cap) -> Outcome:
+        """Find the invocation by the object's type and the label, and run it."""
+        if cap.type == ObjectType.REPLY:
+            return replies.send_on_reply(self, caller, cap)
+        if cap.type == ObjectType.NOTIFICATION:
+            return notifications.signal(self, caller, cap)
+        row = syscalls.INVOCATION_ROWS.get((cap.type, caller.request.label))
+        if row is None:
+            return error(Status.ILLEGAL_OPERATION)
+        return row.handler(self, caller, cap)
+
+    def send(self, k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+        return endpoints.send(k, caller, cap)
+
+    # -- threads ------------------------------------------------------------------------------
+
+    def set_timer(self, owner: Timed, seconds: float) -> None:
+        """Ask for a Deadline event for `owner`, `seconds` from now."""
+        self.deadlines.set(owner, self.now + int(seconds * NANOSECONDS), len(self.tcbs))
+
+    def unqueue(self, tcb: TCB, cause: Cause) -> None:
+        """Take a TCB out of whatever it waits in; its request is kept."""
+        state, on = tcb.state, tcb.on
+        tcb.on = tcb.deadline = None
+        if state in (SEND, RECV):
+            endpoints.cancel(on, tcb)
+        elif state == NOTIFICATION:
+            on.queue.remove(tcb)
+        elif state == REPLY:
+            replies.detached(tcb.reply, cause)
+
+    def suspend(self, tcb: TCB) -> None:
+        """Withhold the answer of the current or next call; see tcb.suspend."""
+        if tcb.suspended:
+            return
+        tcb.suspended = tcb.gate = True
+        if tcb.state in (SEND, RECV, NOTIFICATION) or (tcb.state == REPLY and not self.lab):
+            remaining = tcb.deadline
+            self.unqueue(tcb, self.cause(Status.CANCELLED, tcb.pd))
+            tcb.deadline = remaining
+            tcb.state = INACTIVE
+        if all(other.suspended for other in tcb.pd.tcbs):
+            self.effects.append(Stop(tcb.pd.number))
+
+    def resume_suspended(self, tcb: TCB) -> None:
+        """Give the withheld answer, or execute the interrupted call again."""
+        if tcb.suspended and all(other.suspended for other in tcb.pd.tcbs):
+            self.effects.append(Continue(tcb.pd.number))
+        tcb.suspended = False
+        if tcb.withheld is not None:
+            frame, tcb.withheld = tcb.withheld, None
+            tcb.state, tcb.on, tcb.deadline = RUNNING, None, None
+            self.effects.append(Resume(tcb.number, frame))
+        elif tcb.state == INACTIVE:
+            tcb.state = RUNNING
+            if not (tcb.gate and self._gated(tcb)):
+                self.execute(tcb)
+
+    def unpark(self, tcb: TCB) -> None:
+        """Answer a Park with the entry written last."""
+        self.finish(tcb, Result(body=requests.pack_words((tcb.arg,)), label=tcb.ip))
+
+    # -- jobs -----------------------------------------------------------------------------------
+
+    def start_job(self, job: Job, asker: TCB | None) -> Outcome:
+        """Do the first slice now; queue the job when there is more."""
+        if job.run(self, SLICE):
+            job.done(self)
+            return OK
+        job.asker = asker
+        if asker is not None:
+            asker.state, asker.on = JOB, job
+        self.jobs.append(job)
+        return None
+
+    def _job_done(self, job: Job) -> None:
+        job.done(self)
+        if job.asker is not None and job.asker.state == JOB:
+            self.finish(job.asker, OK)
+
+    def act(self, action: str, target: str, maker: int = 0) -> None:
+        """Tell the root task what was done, for its report on a death."""
+        self.root.act(self, action, target, maker)

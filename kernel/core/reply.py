@@ -1,0 +1,142 @@
+"""Reply capabilities: the right to answer one caller, once.
+
+Every TCB owns one Reply record, because it has at most one call outstanding. The record stands in
+the receiver's hidden caller slot (classic semantics), or in a slot of its CSpace after SaveCaller.
+It is unlinked from its holder when it is used, when the caller stops waiting, and when the holder
+drops it; so a stale one cannot exist.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from caplab.kernel.abi import AnswerFlag, ObjectType, Rights, Status
+from caplab.kernel.core import cnode, message
+from caplab.kernel.core.cap import Cap, Cause, unlink
+from caplab.kernel.core.outcome import OK, Outcome, Result, error
+
+if TYPE_CHECKING:
+    from caplab.kernel.core.cap import Slot
+    from caplab.kernel.core.kernel import Kernel
+    from caplab.kernel.core.tcb import TCB
+
+
+class Reply:
+    """The record behind a reply capability."""
+
+    __slots__ = ("caller", "grant", "holder", "slot")
+
+    def __init__(self, caller: TCB) -> None:
+        self.caller = caller
+        self.holder: TCB | None = None
+        """The TCB in whose hidden slot it lies."""
+        self.slot: Slot | None = None
+        """The CSpace slot it was saved to."""
+        self.grant = False
+        """The reply may carry capabilities: the receiver's endpoint capability had Grant."""
+
+
+def detached(reply: Reply, cause: Cause | None = None) -> None:
+    """Take the record from whoever holds it; a slot it was saved to keeps `cause` as tombstone."""
+    if reply.holder is not None:
+        reply.holder.caller = None
+        reply.holder = None
+    if reply.slot is not None:
+        slot, reply.slot = reply.slot, None
+        slot.cnode.replies.pop(slot.index, None)
+        unlink(slot, cause)
+
+
+def attach(k: Kernel, slot: Slot, cap: Cap) -> None:
+    """A reply capability moved into a CSpace slot."""
+    reply: Reply = cap.obj
+    reply.slot = slot
+    slot.cnode.replies[slot.index] = reply
+
+
+def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
+    """A saved reply capability was deleted: its caller can never be answered."""
+    reply: Reply = cap.obj
+    reply.slot = None
+    slot.cnode.replies.pop(slot.index, None)
+    drop(k, reply, cause)
+
+
+def drop(k: Kernel, reply: Reply, cause: Cause) -> None:
+    """Free the caller of a reply that nobody can give any more (under sel4 it waits for ever)."""
+    detached(reply)
+    caller = reply.caller
+    if not k.lab:
+        k.deactivate(caller)
+        return
+    status = (
+        Status.DIED_AFTER_RECV if cause.status == Status.DIED_BEFORE_RECV else Status.REPLY_DROPPED
+    )
+    k.free(caller, cause._replace(status=status))
+
+
+def answer(k: Kernel, server: TCB, reply: Reply, label: int) -> None:
+    """Give the server's message to the caller and use the reply up."""
+    caller = reply.caller
+    grant = reply.grant
+    if reply.slot is None:
+        server.caller = None
+        reply.holder = None
+    else:
+        detached(reply, k.cause(Status.REVOKED, server.pd))
+    message.transfer(k, server, caller, 0, label, grant, None)
+
+
+def reply(k: Kernel, server: TCB, cap: Cap) -> Outcome:
+    """Answer the caller of the last received call.
+
+    seL4:      seL4_Reply (classic)
+    Arguments: label; body; caps
+    Errors:    FAILED_LOOKUP (a capability to send is not there), RANGE_ERROR (message too long)
+    Differs:   when nobody waits for the reply the answer carries NOTHING; seL4 says nothing
+    """
+    refused = message.refusal(server)
+    if refused is not None:
+        return refused
+    if server.caller is None:
+        return Result(flags=AnswerFlag.NOTHING)
+    answer(k, server, server.caller, server.request.label)
+    return OK
+
+
+def send_on_reply(k: Kernel, server: TCB, cap: Cap) -> Outcome:
+    """Answer through a saved reply capability, which this uses up.
+
+    seL4: Send (or Call) on a capability made by seL4_CNode_SaveCaller
+    """
+    refused = message.refusal(server)
+    if refused is not None:
+        return refused
+    answer(k, server, cap.obj, server.request.label)
+    return OK
+
+
+def save_caller(k: Kernel, server: TCB, cap: Cap) -> Outcome:
+    """Move the reply capability out of the hidden slot, so that the answer can come later.
+
+    seL4:      seL4_CNode_SaveCaller
+    Object:    CNODE
+    Arguments: index, depth
+    Errors:    TRUNCATED_MESSAGE, RANGE_ERROR, FAILED_LOOKUP, DELETE_FIRST (slot full),
+        ILLEGAL_OPERATION (no caller; lab mode)
+    """
+    words = message.words(server, 2)
+    if isinstance(words, Result):
+        return words
+    slot = cnode.find(cap.obj, *words)
+    if isinstance(slot, Result):
+        return slot
+    if slot.cap is not None:
+        return error(Status.DELETE_FIRST)
+    held = server.caller
+    if held is None:
+        return error(Status.ILLEGAL_OPERATION) if k.lab else OK
+    server.caller = None
+    held.holder = None
+    k.put(slot, Cap(ObjectType.REPLY, held, Rights.WRITE), None, server.pd.name)
+    return OK

@@ -1,0 +1,174 @@
+"""THE table: the system calls, and per object type the invocations reached through them.
+
+Stubs (`pd/invocations.py`) and the reference page come from these rows. Every handler has one
+signature: `(kernel, caller, capability) -> Outcome`; the request lies in `caller.request`. Root-task
+objects stand here too, which makes this the one file of `core` that imports `root`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
+
+from caplab.kernel.abi import Inv, ObjectType, Sys
+from caplab.kernel.core import (
+    cnode,
+    control,
+    endpoint,
+    frame,
+    irq,
+    notification,
+    reply,
+    tcb,
+)
+from caplab.kernel.core.cap import Cap
+from caplab.kernel.core.outcome import Outcome
+from caplab.kernel.root import device, pd_calls, service
+
+if TYPE_CHECKING:
+    from caplab.kernel.core.kernel import Kernel
+    from caplab.kernel.core.tcb import TCB
+
+Handler = Callable[["Kernel", "TCB", Cap], Outcome]
+
+
+class Syscall(NamedTuple):
+    """One system call."""
+
+    number: Sys
+    handler: Handler
+    takes_cap: bool = True
+    """Its cptr names a capability, looked up before the handler runs."""
+    silence: str = ""
+    """What seL4 does when there is no such capability: `error` to the caller, nothing at all
+    (empty), or a capability `fault`."""
+
+
+class Invocation(NamedTuple):
+    """One operation of an object: label and arguments as the stub sends them."""
+
+    label: Inv
+    name: str
+    object: ObjectType
+    handler: Handler
+    words: tuple[str, ...] = ()
+    caps: tuple[str, ...] = ()
+    body: str = "words"
+    """`words`, or `msgpack` for a map of named arguments, or `none`."""
+
+
+SYSCALLS: tuple[Syscall, ...] = (
+    Syscall(Sys.CALL, endpoint.call, silence="error"),
+    Syscall(Sys.SEND, endpoint.send),
+    Syscall(Sys.NB_SEND, endpoint.nb_send),
+    Syscall(Sys.RECV, endpoint.recv, silence="fault"),
+    Syscall(Sys.NB_RECV, endpoint.nb_recv, silence="fault"),
+    Syscall(Sys.REPLY, reply.reply, takes_cap=False),
+    Syscall(Sys.REPLY_RECV, endpoint.reply_recv, silence="fault"),
+    Syscall(Sys.SIGNAL, notification.signal),
+    Syscall(Sys.WAIT, endpoint.wait, silence="fault"),
+    Syscall(Sys.POLL, endpoint.poll, silence="fault"),
+    Syscall(Sys.YIELD, control.yield_, takes_cap=False),
+    Syscall(Sys.PARK, control.park, takes_cap=False),
+    Syscall(Sys.SLEEP, control.sleep, takes_cap=False),
+    Syscall(Sys.FAULT, control.fault, takes_cap=False),
+)
+
+_DEST = ("dest_index", "dest_depth", "src_index", "src_depth")
+_PATH = ("index", "depth")
+_REGISTERS = ("resume", "arch_flags", "count", "ip", "arg")
+_TCB, _CNODE, _IRQ = ObjectType.TCB, ObjectType.CNODE, ObjectType.IRQ_HANDLER
+_FRAME, _PD = ObjectType.FRAME, ObjectType.PD
+
+INVOCATIONS: tuple[Invocation, ...] = (
+    Invocation(Inv.TCB_SUSPEND, "tcb_suspend", _TCB, tcb.suspend),
+    Invocation(Inv.TCB_RESUME, "tcb_resume", _TCB, tcb.resume),
+    Invocation(
+        Inv.TCB_BIND_NOTIFICATION,
+        "tcb_bind_notification",
+        _TCB,
+        tcb.bind_notification,
+        caps=("notification",),
+    ),
+    Invocation(
+        Inv.TCB_UNBIND_NOTIFICATION, "tcb_unbind_notification", _TCB, tcb.unbind_notification
+    ),
+    Invocation(
+        Inv.TCB_WRITE_REGISTERS, "tcb_write_registers", _TCB, tcb.write_registers, _REGISTERS
+    ),
+    Invocation(Inv.CNODE_COPY, "cnode_copy", _CNODE, cnode.copy, (*_DEST, "rights"), ("src_root",)),
+    Invocation(
+        Inv.CNODE_MINT, "cnode_mint", _CNODE, cnode.mint, (*_DEST, "rights", "badge"), ("src_root",)
+    ),
+    Invocation(Inv.CNODE_MOVE, "cnode_move", _CNODE, cnode.move, _DEST, ("src_root",)),
+    Invocation(Inv.CNODE_DELETE, "cnode_delete", _CNODE, cnode.delete, _PATH),
+    Invocation(Inv.CNODE_REVOKE, "cnode_revoke", _CNODE, cnode.revoke, _PATH),
+    Invocation(Inv.CNODE_SAVE_CALLER, "cnode_save_caller", _CNODE, reply.save_caller, _PATH),
+    Invocation(Inv.IRQ_ACK, "irq_ack", _IRQ, irq.ack),
+    Invocation(
+        Inv.IRQ_SET_NOTIFICATION,
+        "irq_set_notification",
+        _IRQ,
+        irq.set_notification,
+        caps=("notification",),
+    ),
+    Invocation(Inv.IRQ_CLEAR, "irq_clear", _IRQ, irq.clear),
+    Invocation(Inv.FRAME_MAP, "frame_map", _FRAME, frame.map_frame),
+    Invocation(Inv.FRAME_UNMAP, "frame_unmap", _FRAME, frame.unmap),
+    Invocation(
+        Inv.PD_ALLOC,
+        "pd_alloc",
+        _PD,
+        pd_calls.alloc,
+        ("type", "slot", "pages"),
+        body="msgpack",
+    ),
+    Invocation(Inv.PD_LOOKUP, "pd_lookup", _PD, pd_calls.lookup, ("name",), body="msgpack"),
+    Invocation(Inv.PD_GET_WORK, "pd_get_work", _PD, pd_calls.get_work, body="msgpack"),
+    Invocation(Inv.PD_INFO, "pd_info", _PD, pd_calls.info, body="msgpack"),
+    Invocation(
+        Inv.PD_INSTALL,
+        "pd_install",
+        _PD,
+        pd_calls.install,
+        ("name", "slot", "rights", "badge"),
+        ("cap",),
+        "msgpack",
+    ),
+    Invocation(Inv.PD_START, "pd_start", _PD, pd_calls.start, body="msgpack"),
+    Invocation(Inv.PD_KILL, "pd_kill", _PD, pd_calls.kill, ("signal",), body="msgpack"),
+    Invocation(Inv.PD_CRASH, "pd_crash", _PD, pd_calls.crash, ("how", "after"), body="msgpack"),
+    Invocation(Inv.PD_SUSPEND, "pd_suspend", _PD, pd_calls.suspend, body="msgpack"),
+    Invocation(Inv.PD_RESUME, "pd_resume", _PD, pd_calls.resume, body="msgpack"),
+    Invocation(
+        Inv.PD_CREATE,
+        "pd_create",
+        ObjectType.SERVICE,
+        service.create_pd,
+        ("name", "run", "args", "threads", "devices", "serves", "path"),
+        body="msgpack",
+    ),
+    Invocation(
+        Inv.DEVICE_CLAIM, "device_claim", ObjectType.DEVICE, device.claim, ("slot",), body="msgpack"
+    ),
+)
+
+ROWS: dict[int, Syscall] = {int(row.number): row for row in SYSCALLS}
+INVOCATION_ROWS: dict[tuple[int, int], Invocation] = {
+    (int(row.object), int(row.label)): row for row in INVOCATIONS
+}
+
+OBJECTS: dict[int, ModuleType] = {
+    ObjectType.CNODE: cnode,
+    ObjectType.ENDPOINT: endpoint,
+    ObjectType.NOTIFICATION: notification,
+    ObjectType.TCB: tcb,
+    ObjectType.REPLY: reply,
+    ObjectType.FRAME: frame,
+    ObjectType.IRQ_HANDLER: irq,
+    ObjectType.PD: pd_calls,
+    ObjectType.SERVICE: service,
+    ObjectType.DEVICE: device,
+}
+"""Per type of object: the file whose `attach` and `detach` count its capabilities."""

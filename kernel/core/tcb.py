@@ -1,0 +1,207 @@
+"""Threads of protection domains: state, the one outstanding request, and TCB invocations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from caplab.kernel.abi import ObjectType, Status
+from caplab.kernel.core import message
+from caplab.kernel.core.outcome import OK, Outcome, Result, error
+from caplab.kernel.core.reply import Reply
+from caplab.kernel.core.states import DEAD, PARKED, RUNNING
+
+if TYPE_CHECKING:
+    from caplab.kernel.core.cap import Cap, Slot
+    from caplab.kernel.core.cnode import CNode
+    from caplab.kernel.core.kernel import Kernel
+    from caplab.kernel.core.notification import Notification
+
+
+class Request:
+    """The message buffer of a TCB: its one outstanding call, decoded once.
+
+    It belongs to the TCB and is filled anew by each call, so that IPC allocates nothing; while
+    the TCB is blocked it is what a restart executes again.
+    """
+
+    __slots__ = ("body", "call", "caps", "cptr", "flags", "label", "path", "renewal", "timeout")
+
+    def __init__(self) -> None:
+        self.call = 0
+        self.flags = 0
+        self.cptr = 0
+        self.label = 0
+        self.body = b""
+        self.caps: tuple[int, ...] = ()
+        self.path: tuple[int, int, int] | None = None
+        self.timeout: float | None = None
+        self.renewal: int | None = None
+
+
+class TCB:
+    """One thread of a PD, as the kernel sees it."""
+
+    __slots__ = (
+        "arg",
+        "badge",
+        "bound",
+        "caller",
+        "calls",
+        "cspace",
+        "deadline",
+        "gate",
+        "grant",
+        "index",
+        "ip",
+        "number",
+        "on",
+        "pd",
+        "refs",
+        "reply",
+        "reply_right",
+        "request",
+        "slots",
+        "state",
+        "suspended",
+        "withheld",
+    )
+
+    def __init__(self, number: int, pd: Any, index: int, cspace: CNode) -> None:
+        self.number = number
+        self.pd = pd
+        self.index = index
+        self.cspace = cspace
+        self.slots = cspace.slots
+        self.state = RUNNING
+        self.on: Any = None
+        """The object in whose queue the TCB stands, or the Reply it waits for."""
+        self.request = Request()
+        self.badge = 0
+        self.grant = False
+        """Grant of the capability used: of a queued sender's, or of the receiver's last Recv."""
+        self.reply_right = False
+        self.reply = Reply(self)
+        self.caller: Reply | None = None
+        """Reply capability of the caller served last (classic seL4: the hidden caller slot)."""
+        self.bound: Notification | None = None
+        self.suspended = False
+        self.gate = False
+        """Something must be looked at before the next call is executed."""
+        self.withheld: bytes | None = None
+        """The answer of a suspended TCB, given at resume."""
+        self.deadline: int | None = None
+        self.calls = 0
+        self.ip = 0
+        self.arg = 0
+        self.refs = 0
+
+    @property
+    def name(self) -> str:
+        return str(self.pd.name) if self.index == 0 else f"{self.pd.name}.{self.index}"
+
+
+def attach(k: Kernel, slot: Slot, cap: Cap) -> None:
+    """A TCB lives as long as its PD; its capabilities are only counted."""
+    cap.obj.refs += 1
+
+
+def detach(k: Kernel, slot: Slot, cap: Cap, cause: Any) -> None:
+    cap.obj.refs -= 1
+
+
+def suspend(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Stop a TCB; its current or next call gets no answer until it is resumed.
+
+    seL4:    seL4_TCB_Suspend
+    Object:  TCB
+    Blocks:  for ever when a TCB suspends itself
+    Differs: lab mode leaves a caller whose message was received waiting for its reply, which is
+        withheld until Resume, because sending the request again would have it served twice.
+        Under sel4 the wait is cancelled and Resume sends again, as there.
+    """
+    target: TCB = cap.obj
+    if target.state == DEAD:
+        return error(Status.ILLEGAL_OPERATION)
+    k.suspend(target)
+    return OK
+
+
+def resume(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Let a TCB run: start a parked one, continue a suspended one.
+
+    The interrupted call of a suspended TCB is executed again with fresh lookups. A parked TCB
+    gets the entry written by TCB_WriteRegisters as the answer to its Park.
+
+    seL4:    seL4_TCB_Resume
+    Object:  TCB
+    Errors:  ILLEGAL_OPERATION when the TCB has ended
+    """
+    target: TCB = cap.obj
+    if target.state == DEAD:
+        return error(Status.ILLEGAL_OPERATION)
+    if target.state == PARKED and not target.suspended:
+        k.unpark(target)
+    else:
+        k.resume_suspended(target)
+    return OK
+
+
+def bind_notification(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Bind a notification to a TCB: its signals wake the TCB from Recv on an endpoint.
+
+    seL4:      seL4_TCB_BindNotification
+    Object:    TCB
+    Arguments: caps: notification
+    Rights:    Read on the notification
+    Errors:    ILLEGAL_OPERATION when either is bound already or somebody waits on it
+    """
+    found = message.extra_cap(caller, 0, ObjectType.NOTIFICATION)
+    if isinstance(found, Result):
+        return found
+    target: TCB = cap.obj
+    notification: Notification = found.obj
+    from_elsewhere = notification.bound is not None or notification.queue
+    if target.bound is not None or from_elsewhere or not found.rights & 2 or target.state == DEAD:
+        return error(Status.ILLEGAL_OPERATION)
+    target.bound = notification
+    notification.bound = target
+    return OK
+
+
+def unbind_notification(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Undo TCB_BindNotification.
+
+    seL4:   seL4_TCB_UnbindNotification
+    Object: TCB
+    Errors: ILLEGAL_OPERATION when none is bound
+    """
+    target: TCB = cap.obj
+    if target.bound is None:
+        return error(Status.ILLEGAL_OPERATION)
+    target.bound.bound = None
+    target.bound = None
+    return OK
+
+
+def write_registers(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Set where a parked TCB starts: entry number and one word for it.
+
+    seL4:      seL4_TCB_WriteRegisters
+    Object:    TCB
+    Arguments: resume (1: start at once), arch_flags, count, ip, arg
+    Errors:    TRUNCATED_MESSAGE, RANGE_ERROR (count is not 2), ILLEGAL_OPERATION (self, or ended)
+    Differs:   the toy register file has two registers, the entry and its argument
+    """
+    words = message.words(caller, 5)
+    if isinstance(words, Result):
+        return words
+    target: TCB = cap.obj
+    start, _, count, ip, arg = words
+    if count != 2:
+        return error(Status.RANGE_ERROR, 2, 2)
+    if target is caller or target.state == DEAD:
+        return error(Status.ILLEGAL_OPERATION)
+    target.ip, target.arg = ip, arg
+    if start:
+        return resume(k, caller, cap)
+    return OK

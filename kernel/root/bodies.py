@@ -1,0 +1,51 @@
+"""Control bodies: the named arguments of root-task invocations, checked before use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgpack
+
+from caplab.kernel.abi import SLOT_FIRST_FREE, SLOT_FIRST_ROOT, Status
+from caplab.kernel.core.outcome import Result, error
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from caplab.kernel.core.cap import Slot
+    from caplab.kernel.core.tcb import TCB
+
+Kind = type | tuple[type, ...]
+
+
+def unpack(caller: TCB, kinds: Mapping[str, Kind]) -> dict[str, Any] | Result:
+    """The arguments by name; one left out is None if its kinds allow that.
+
+    Errors: TRUNCATED_MESSAGE (not a msgpack map), INVALID_ARGUMENT with the argument's position
+    """
+    body = caller.request.body
+    try:
+        found = msgpack.unpackb(body, max_buffer_size=len(body)) if body else {}
+    except (ValueError, msgpack.UnpackException):
+        return error(Status.TRUNCATED_MESSAGE)
+    if not isinstance(found, dict):
+        return error(Status.TRUNCATED_MESSAGE)
+    if found.keys() - kinds.keys():
+        return error(Status.INVALID_ARGUMENT, len(kinds))
+    for position, (name, kind) in enumerate(kinds.items()):
+        value = found.setdefault(name, None)
+        wrong_bool = isinstance(value, bool) and kind is int
+        if wrong_bool or not isinstance(value, kind):
+            return error(Status.INVALID_ARGUMENT, position)
+    return found
+
+
+def own_slot(caller: TCB, index: int) -> Slot | Result:
+    """An empty slot in the half of the CSpace that is the PD's own.
+
+    Errors: RANGE_ERROR, DELETE_FIRST
+    """
+    if not SLOT_FIRST_FREE <= index < SLOT_FIRST_ROOT:
+        return error(Status.RANGE_ERROR, SLOT_FIRST_FREE, SLOT_FIRST_ROOT - 1)
+    slot = caller.cspace.slot(index)
+    return slot if slot.cap is None else error(Status.DELETE_FIRST)

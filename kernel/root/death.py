@@ -1,0 +1,166 @@
+"""What happens when a PD's process has ended.
+
+In the step of the Exited event itself everybody who waits for the dead PD is freed; emptying its
+CSpace is a job. A report collects what was done, in order, for whoever asked for the kill.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Any
+
+import msgpack
+
+from caplab.kernel.abi import Status
+from caplab.kernel.core import endpoint as endpoints
+from caplab.kernel.core import reply as replies
+from caplab.kernel.core.cap import Cause
+from caplab.kernel.core.cnode import Sweep
+from caplab.kernel.core.effects import Announce, Answer
+from caplab.kernel.core.outcome import Result
+from caplab.kernel.core.states import DEAD, JOB
+from caplab.kernel.root import work
+from caplab.kernel.root.report import Report
+
+if TYPE_CHECKING:
+    from caplab.kernel.core.events import Exited
+    from caplab.kernel.core.kernel import Kernel
+    from caplab.kernel.root.pd import PD
+    from caplab.kernel.root.task import RootTask
+
+FAULT_SIGNALS = ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE", "SIGSYS", "SIGTRAP")
+PENDING_LIMIT = 2.0
+"""Seconds a kill waits for work that lies with servers."""
+
+
+def happened(k: Kernel, root: RootTask, pd: PD, event: Exited) -> None:
+    """Free the callers, make its endpoints deaf, and start the sweep."""
+    _verdict(pd, event.status)
+    pd.state = "dying"
+    pd.calls_ended, pd.caps_ended = pd.calls, pd.caps
+    report = pd.report = pd.report or Report(pd, k.now)
+    report.began = report.began or k.now
+    root.active = report
+    cause = k.cause(Status.DIED_BEFORE_RECV, pd)
+    for tcb in pd.tcbs:
+        k.unqueue(tcb, cause)
+        tcb.state = DEAD
+        tcb.withheld = None
+    for tcb in pd.tcbs:
+        if tcb.caller is not None:
+            replies.drop(k, tcb.caller, cause)
+        if tcb.bound is not None:
+            tcb.bound.bound = None
+            tcb.bound = None
+    for reply in list(pd.cspace.replies.values()):
+        if reply.slot is not None:
+            k.delete(reply.slot, cause)
+    pd.cspace.live = False
+    for endpoint in list(pd.cspace.reads.values()):
+        endpoints.unread(k, endpoint, cause)
+    for item in work.discard(pd):
+        item.done = True
+        settle(k, root, item.report)
+    k.effects.append(Announce(state_of(pd)))
+    report.add("revoke", pd.name, capabilities=pd.caps)
+    k.start_job(Burial(pd, root, cause), None)
+    root.active = None
+
+
+class Burial(Sweep):
+    """The sweep of a dead PD's CSpace, and what follows when it is empty."""
+
+    __slots__ = ("pd", "root")
+
+    def __init__(self, pd: PD, root: RootTask, cause: Cause) -> None:
+        super().__init__(pd.cspace, cause)
+        self.pd = pd
+        self.root = root
+
+    def run(self, k: Kernel, units: int) -> bool:
+        self.root.active = self.pd.report
+        finished = super().run(k, units)
+        self.root.active = None
+        return finished
+
+    def done(self, k: Kernel) -> None:
+        pd, root = self.pd, self.root
+        root.active = pd.report
+        if pd.master is not None:
+            k.delete(pd.master, self.cause)
+            pd.master = None
+        for tcb in pd.tcbs:
+            del k.tcbs[tcb.number]
+            # The record and its reply point at each other, and nobody collects cycles here.
+            del tcb.reply
+        pd.tcbs = []
+        pd.endpoint = pd.notification = None
+        pd.users.clear()
+        pd.state = "dead"
+        root.active = None
+        assert pd.report is not None
+        pd.report.swept = True
+        pd.report.ended = k.now
+        if not pd.report.complete:
+            k.set_timer(pd.report, PENDING_LIMIT)
+        settle(k, root, pd.report)
+        root.buried(k, pd)
+
+
+def settle(k: Kernel, root: RootTask, report: Report | None) -> None:
+    """Answer whoever waits for the report, if it is complete."""
+    if report is not None and report.complete:
+        conclude(k, report)
+
+
+def conclude(k: Kernel, report: Report) -> None:
+    """Answer whoever waits for the report, complete or not."""
+    if report.requests or report.tcbs:
+        report.ended = k.now
+    report.deadline = None
+    body = report.as_dict()
+    for request in report.requests:
+        k.effects.append(Answer(request, body))
+    for tcb in report.tcbs:
+        if tcb.state == JOB and tcb.on is report:
+            k.finish(tcb, Result(body=msgpack.packb(body)))
+    report.requests, report.tcbs = [], []
+
+
+def state_of(pd: PD) -> dict[str, Any]:
+    return {
+        "pd": pd.name,
+        "generation": pd.generation,
+        "role": pd.role,
+        "state": pd.ended or pd.state,
+        "reason": pd.reason,
+        "exit_code": pd.exit_code,
+    }
+
+
+def _verdict(pd: PD, status: int) -> None:
+    """Exited, faulted or killed, and why, from the wait status and what the kernel knows."""
+    number = status & 0x7F
+    code = status >> 8 & 0xFF
+    pd.exit_code = 128 + number if number else code
+    name = signal_name(number) if number else ""
+    if pd.fault is not None:
+        pd.ended, pd.reason = "faulted", pd.fault
+    elif pd.doomed is not None:
+        pd.ended, pd.reason = "killed", pd.doomed
+    elif number:
+        by = f" (crash {pd.crash})" if pd.crash else ""
+        faulted = name in FAULT_SIGNALS or pd.crash is not None
+        pd.ended, pd.reason = ("faulted" if faulted else "killed"), name + by
+    else:
+        pd.ended = "exited"
+        pd.reason = f"exit code {code}" if code else ""
+        if pd.crash:
+            pd.reason += f" (crash {pd.crash})"
+
+
+def signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

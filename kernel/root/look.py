@@ -1,0 +1,90 @@
+"""What people see of PDs: the rows of `ps`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from caplab.kernel.core import states
+from caplab.kernel.core.jobs import Job
+from caplab.kernel.root.report import Report
+
+if TYPE_CHECKING:
+    from caplab.kernel.core.endpoint import Endpoint
+    from caplab.kernel.core.tcb import TCB
+    from caplab.kernel.root.pd import PD
+
+
+def row(one: PD) -> dict[str, Any]:
+    """One PD as `ps --format json` shows it (without what the reader measures itself)."""
+    tcbs = [{"tcb": tcb.name, "state": state(tcb), "reason": reason(tcb)} for tcb in one.tcbs]
+    return {
+        "pd": one.name,
+        "generation": one.generation,
+        "pid": one.pid if one.alive else None,
+        "role": one.role,
+        "state": _pd_state(one),
+        "reason": one.reason if not one.alive else _why(one),
+        "exit_code": one.exit_code,
+        "calls": one.calls if one.tcbs else one.calls_ended,
+        "caps": one.caps if one.alive else 0,
+        "tcbs": tcbs,
+    }
+
+
+def _pd_state(one: PD) -> str:
+    if one.ended:
+        return one.ended
+    if one.state in ("created", "starting"):
+        return "starting"
+    if all(tcb.suspended for tcb in one.tcbs):
+        return "suspended"
+    awake = any(tcb.state == states.RUNNING and not tcb.suspended for tcb in one.tcbs)
+    return "running" if awake else "waiting"
+
+
+def _why(one: PD) -> str:
+    if one.state == "created":
+        return "created, not started"
+    return reason(one.tcbs[0])
+
+
+def state(tcb: TCB) -> str:
+    if tcb.suspended:
+        return "suspended"
+    return "running" if tcb.state == states.RUNNING else "waiting"
+
+
+def reason(tcb: TCB) -> str:
+    """What a TCB waits for, in words."""
+    if tcb.state == states.SEND:
+        return f"send to {_place(tcb.on)}"
+    if tcb.state == states.RECV:
+        return "recv"
+    if tcb.state == states.REPLY:
+        return f"reply from {_holder(tcb)}"
+    if tcb.state == states.NOTIFICATION:
+        return "notification"
+    if tcb.state == states.JOB:
+        if isinstance(tcb.on, Report):
+            return f"the end of {tcb.on.pd.name}"
+        return "revoke" if isinstance(tcb.on, Job) else "kernel"
+    return "" if tcb.state == states.RUNNING else states.NAMES[tcb.state]
+
+
+def _place(endpoint: Endpoint) -> str:
+    owner = endpoint.owner
+    return (
+        f"{owner.name}/gen{owner.generation}"
+        if owner is not None
+        else f"endpoint {endpoint.number}"
+    )
+
+
+def _holder(tcb: TCB) -> str:
+    reply = tcb.reply
+    if reply.holder is not None:
+        return f"{reply.holder.pd.name}/gen{reply.holder.pd.generation}"
+    if reply.slot is not None:
+        owner = reply.slot.cnode.pd
+        return f"{owner.name}/gen{owner.generation}"
+    return "nobody"

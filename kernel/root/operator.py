@@ -1,0 +1,247 @@
+"""Commands from outside (the control socket), and the kills and crashes they ask for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from caplab.kernel.abi import ObjectType, Rights, Status
+from caplab.kernel.core.cap import Cap
+from caplab.kernel.core.effects import Answer, Kill
+from caplab.kernel.core.outcome import Result
+from caplab.kernel.core.states import DEAD, RUNNING
+from caplab.kernel.root import look, pd, stop
+from caplab.kernel.root.death import signal_name
+from caplab.kernel.root.pd import PD, Arm, regate
+from caplab.kernel.root.report import Report
+
+if TYPE_CHECKING:
+    from caplab.kernel.core.events import Operator
+    from caplab.kernel.core.kernel import Kernel
+    from caplab.kernel.core.tcb import TCB
+    from caplab.kernel.root.task import RootTask
+
+_CRASHES = re.compile(r"(segv|abort|exception|exit:\d{1,3}|hang|oom|bus)\Z")
+HARMLESS = (0, 17, 18, 19, 20, 21, 22, 23, 28)
+"""Signals that end nobody: the null signal, CHLD, CONT, STOP, TSTP, TTIN, TTOU, URG, WINCH."""
+
+
+def command(k: Kernel, root: RootTask, event: Operator) -> None:
+    """Run one command; every command gets exactly one answer, some of them later."""
+    run = _COMMANDS.get(str(event.command.get("op")))
+    if run is None:
+        refuse(k, event, "no-such-command", f"no command `{event.command.get('op')}`")
+    else:
+        run(k, root, event)
+
+
+def refuse(k: Kernel, event: Operator, code: str, message: str) -> None:
+    body = {"error": {"code": code, "message": message}}
+    k.effects.append(Answer(event.request, body))
+
+
+def known_crash(how: str) -> bool:
+    return _CRASHES.match(how) is not None
+
+
+def manage(k: Kernel, manager: PD, managed: PD) -> None:
+    """Let one PD list, kill and crash another."""
+    cap = Cap(ObjectType.PD, managed, Rights.READ | Rights.WRITE)
+    pd.give(k, manager, f"pd:{managed.name}", cap, None, managed.name)
+
+
+def report_of(target: PD) -> Report:
+    """The account of a death that is about to be caused."""
+    if target.report is None:
+        target.report = Report(target, 0)
+    return target.report
+
+
+def deliver(k: Kernel, target: PD, number: int, who: str) -> None:
+    """Send a signal; a deadly one silences the PD at once."""
+    report = report_of(target)
+    report.began = report.began or k.now
+    report.add("kill", target.name, signal=signal_name(number))
+    if number == 9:
+        doom(k, target, f"SIGKILL by {who}")
+    else:
+        k.effects.append(Kill(target.number, number))
+
+
+def doom(k: Kernel, target: PD, why: str) -> None:
+    """Kill a PD; whatever it says from now on is not heard."""
+    if target.doomed is None:
+        target.doomed = why
+    regate(target)
+    k.effects.append(Kill(target.number, 9))
+
+
+def arm(k: Kernel, root: RootTask, target: PD, what: Arm) -> None:
+    """Fire at the current call if the PD is in one, else when it makes the call."""
+    if what.after is None:
+        for tcb in target.tcbs:
+            if tcb.state not in (RUNNING, DEAD):
+                if tcb.suspended:
+                    k.resume_suspended(tcb)
+                if tcb.state != RUNNING:
+                    k.unqueue(tcb, k.cause(Status.CANCELLED, target))
+                    fire(k, root, target, what, tcb)
+                    return
+    target.arms.append(what)
+    regate(target)
+
+
+def fire(k: Kernel, root: RootTask, target: PD, what: Arm, tcb: TCB) -> None:
+    """Do what was armed: kill, or answer the call with a crash."""
+    if what in target.arms:
+        target.arms.remove(what)
+    if what.action == "kill":
+        tcb.state = RUNNING
+        deliver(k, target, int(what.how), "operator")
+        if target.doomed is None:
+            regate(target)
+            k.execute(tcb)
+        return
+    report = report_of(target)
+    report.began = report.began or k.now
+    report.add("crash", target.name, how=what.how)
+    target.crash = what.how
+    regate(target)
+    k.finish(tcb, Result(Status.CRASH, what.how.encode()))
+
+
+def _target(k: Kernel, root: RootTask, event: Operator) -> PD | None:
+    name = event.command.get("pd")
+    found = root.latest.get(name) if isinstance(name, str) else None
+    if found is None:
+        names = ", ".join(root.latest)
+        refuse(k, event, "no-such-pd", f"no PD `{name}`; there are: {names}")
+        return None
+    return found
+
+
+def _alive(k: Kernel, root: RootTask, event: Operator) -> PD | None:
+    found = _target(k, root, event)
+    if found is not None and not found.alive:
+        refuse(
+            k,
+            event,
+            "not-running",
+            f"`{found.name}` has ended: {found.ended} {found.reason}".strip(),
+        )
+        return None
+    return found
+
+
+def _after(k: Kernel, event: Operator, target: PD) -> tuple[bool, int | None]:
+    after = event.command.get("after")
+    if after is None:
+        return True, None
+    if not isinstance(after, int) or isinstance(after, bool) or after < 1:
+        refuse(k, event, "bad-after", f"after is a number of system calls from 1, not `{after}`")
+        return False, None
+    if target.calls >= after:
+        refuse(
+            k,
+            event,
+            "too-late",
+            f"`{target.name}` has made {target.calls} system calls already, so {after} is past",
+        )
+        return False, None
+    return True, after
+
+
+def _kill(k: Kernel, root: RootTask, event: Operator) -> None:
+    target = _alive(k, root, event)
+    if target is None:
+        return
+    number = event.command.get("signal", 9)
+    if not isinstance(number, int) or not 1 <= number <= 64:
+        refuse(k, event, "bad-signal", f"no signal `{number}`")
+        return
+    fine, after = _after(k, event, target)
+    if not fine:
+        return
+    report = report_of(target)
+    if number in HARMLESS:
+        deliver(k, target, number, "operator")
+        k.effects.append(Answer(event.request, report.as_dict()))
+        return
+    report.requests.append(event.request)
+    if after is None:
+        deliver(k, target, number, "operator")
+    else:
+        arm(k, root, target, Arm("kill", str(number), after))
+
+
+def _crash(k: Kernel, root: RootTask, event: Operator) -> None:
+    target = _alive(k, root, event)
+    if target is None:
+        return
+    how = event.command.get("how")
+    if not isinstance(how, str) or not known_crash(how):
+        refuse(
+            k,
+            event,
+            "bad-how",
+            f"no crash `{how}`: segv, abort, exception, exit:N, hang, oom or bus",
+        )
+        return
+    fine, after = _after(k, event, target)
+    if not fine:
+        return
+    if how == "hang":
+        # A PD that hangs does not end, so there is no cleanup to wait for.
+        k.effects.append(Answer(event.request, report_of(target).as_dict()))
+    else:
+        report_of(target).requests.append(event.request)
+    arm(k, root, target, Arm("crash", how, after))
+
+
+def _suspend(k: Kernel, root: RootTask, event: Operator) -> None:
+    target = _alive(k, root, event)
+    if target is not None:
+        for tcb in target.tcbs:
+            k.suspend(tcb)
+        k.effects.append(Answer(event.request, look.row(target)))
+
+
+def _resume(k: Kernel, root: RootTask, event: Operator) -> None:
+    target = _alive(k, root, event)
+    if target is not None:
+        for tcb in target.tcbs:
+            if tcb.suspended:
+                k.resume_suspended(tcb)
+        k.effects.append(Answer(event.request, look.row(target)))
+
+
+def _ps(k: Kernel, root: RootTask, event: Operator) -> None:
+    rows = [look.row(one) for one in root.latest.values()]
+    k.effects.append(Answer(event.request, {"pds": rows}))
+
+
+def _down(k: Kernel, root: RootTask, event: Operator) -> None:
+    stop.begin(k, root, event.request)
+
+
+def _wait(k: Kernel, root: RootTask, event: Operator) -> None:
+    root.waiting.append(event.request)
+    root.check_finished(k)
+
+
+def _ready(k: Kernel, root: RootTask, event: Operator) -> None:
+    root.readiness.append(event.request)
+    root.check_ready(k)
+
+
+_COMMANDS: dict[str, Callable[[Kernel, RootTask, Operator], None]] = {
+    "ps": _ps,
+    "kill": _kill,
+    "crash": _crash,
+    "suspend": _suspend,
+    "resume": _resume,
+    "down": _down,
+    "wait": _wait,
+    "ready": _ready,
+}

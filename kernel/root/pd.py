@@ -1,0 +1,216 @@
+"""The root task's record of a protection domain, and how one is furnished."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from caplab.kernel.abi import (
+    ROOT_SLOTS,
+    SLOT_CNODE,
+    SLOT_FIRST_ROOT,
+    SLOT_PD,
+    SLOT_TCB,
+    SLOT_WORK,
+    ObjectType,
+    Rights,
+)
+from caplab.kernel.core.cap import Cap, Slot
+from caplab.kernel.core.cnode import CNode
+from caplab.kernel.core.effects import Spawn
+from caplab.kernel.core.endpoint import Endpoint
+from caplab.kernel.core.notification import Notification
+from caplab.kernel.core.tcb import TCB
+
+if TYPE_CHECKING:
+    from caplab.kernel.core.kernel import Kernel
+    from caplab.kernel.root.report import Report
+    from caplab.kernel.root.task import RootTask
+
+CLIENT_RIGHTS = Rights.WRITE | Rights.GRANT | Rights.GRANT_REPLY
+"""What a client's copy of an endpoint carries; only a server's own CSpace gets Read."""
+FIRST_BADGE = 2
+"""Badges of plain endpoints count up from here and are never reused; 1 is the Parent's own."""
+MAX_TCBS = 32
+MAX_PDS = 1024
+
+
+class Entry(NamedTuple):
+    """A name in a PD's environment: where the capability lies and who serves it."""
+
+    slot: int
+    type: int
+    provider: str
+
+
+class Arm(NamedTuple):
+    """A kill or crash that waits for the PD's N-th system call (None: the current or next)."""
+
+    action: str
+    how: str
+    after: int | None
+
+
+class PD:
+    """One protection domain. Number 0 is the root task itself, which has no TCB."""
+
+    def __init__(self, number: int, name: str, spec: dict[str, Any]) -> None:
+        self.number = number
+        self.name = name
+        self.generation = 0
+        self.spec = spec
+        self.role = spec.get("role", "client")
+        self.pid: int | None = None
+        self.state = "created"
+        """created, starting, live, dying (its CSpace is being swept), dead."""
+        self.ended = ""
+        """How it ended: exited, faulted or killed."""
+        self.reason = ""
+        self.exit_code: int | None = None
+        self.tcbs: list[TCB] = []
+        self.cspace = CNode(number, self)
+        self.names: dict[str, Entry] = {}
+        self.endpoint: Endpoint | None = None
+        self.master: Slot | None = None
+        """The root task's (or the Parent's) copy of the endpoint it serves."""
+        self.next_badge = FIRST_BADGE
+        self.work: deque[Any] = deque()
+        self.fetched: list[Any] = []
+        self.notification: Notification | None = None
+        self.arms: list[Arm] = []
+        self.crash: str | None = None
+        """How the runtime was told to crash; becomes the reason."""
+        self.fault: str | None = None
+        self.doomed: str | None = None
+        """Killed already; its calls are not answered any more."""
+        self.stopping = False
+        self.to_stop: set[int] = set()
+        """TCBs whose next call is answered with STOP; never iterated."""
+        self.received = False
+        """A server is ready at its first Recv."""
+        self.deadline: int | None = None
+        self.report: Report | None = None
+        self.users: list[PD] = []
+        """PDs whose manifest entry uses this one; they are stopped before it."""
+        self.calls_ended = 0
+        self.caps_ended = 0
+
+    @property
+    def calls(self) -> int:
+        return sum(tcb.calls for tcb in self.tcbs) if self.tcbs else self.calls_ended
+
+    @property
+    def caps(self) -> int:
+        return sum(1 for slot in self.cspace.slots.values() if slot.cap is not None)
+
+    @property
+    def alive(self) -> bool:
+        return self.state in ("created", "starting", "live")
+
+    def free_slot(self) -> Slot | None:
+        """A slot in the half of the CSpace that is the root task's to fill."""
+        for index in range(SLOT_FIRST_ROOT, ROOT_SLOTS):
+            slot = self.cspace.slots.get(index)
+            if slot is None or (slot.cap is None and slot.cause is None):
+                return self.cspace.slot(index)
+        for index in range(SLOT_FIRST_ROOT, ROOT_SLOTS):
+            if self.cspace.slot(index).cap is None:
+                return self.cspace.slot(index)
+        return None
+
+
+def create(k: Kernel, root: RootTask, name: str, spec: dict[str, Any]) -> PD:
+    """Make a PD with its CSpace, TCBs, own capabilities and work notification; not started.
+
+    The fixed slots (abi SLOT_*) hold the first TCB, the CNode, the PD's own root-task capability
+    and its work notification; `tcb.N` name the spare TCBs.
+    """
+    pd = PD(k.number("pd"), name, spec)
+    pd.cspace.live = True
+    root.pds[pd.number] = pd
+    root.latest[name] = pd
+    for index in range(int(spec.get("threads") or 1)):
+        tcb = TCB(k.number("tcb"), pd, index, pd.cspace)
+        pd.tcbs.append(tcb)
+        k.tcbs[tcb.number] = tcb
+    pd.notification = Notification(k.number("notification"))
+    own = (
+        (SLOT_TCB, Cap(ObjectType.TCB, pd.tcbs[0], Rights.ALL)),
+        (SLOT_CNODE, Cap(ObjectType.CNODE, pd.cspace, Rights.ALL)),
+        (SLOT_PD, Cap(ObjectType.PD, pd, Rights.ALL)),
+        (SLOT_WORK, Cap(ObjectType.NOTIFICATION, pd.notification, Rights.ALL)),
+    )
+    for index, cap in own:
+        k.put(pd.cspace.slot(index), cap, None, "root")
+    for tcb in pd.tcbs[1:]:
+        give(k, pd, f"tcb.{tcb.index}", Cap(ObjectType.TCB, tcb, Rights.ALL), None, "root")
+    for service in spec.get("rdes") or ():
+        cap = Cap(ObjectType.SERVICE, root.services[service], Rights.ALL)
+        give(k, pd, f"rde:{service}", cap, None, "root")
+    for device in spec.get("devices") or ():
+        give(k, pd, device, Cap(ObjectType.DEVICE, root.devices[device], Rights.ALL), None, "root")
+    for arm in spec.get("arms") or ():
+        pd.arms.append(Arm(arm["action"], arm["how"], arm.get("after")))
+    regate(pd)
+    return pd
+
+
+def serve(k: Kernel, root: RootTask, pd: PD) -> None:
+    """Make the endpoint a PD serves: Read for the server alone, the master copy without it."""
+    pd.endpoint = Endpoint(k.number("endpoint"))
+    pd.endpoint.owner = pd
+    own = root.cspace.slot(root.next_slot())
+    k.put(own, Cap(ObjectType.ENDPOINT, pd.endpoint, CLIENT_RIGHTS), None, "root")
+    pd.master = own
+    cap = Cap(ObjectType.ENDPOINT, pd.endpoint, Rights.ALL)
+    give(k, pd, "server", cap, own, "root")
+
+
+def give(k: Kernel, pd: PD, name: str | None, cap: Cap, source: Slot | None, origin: str) -> int:
+    """Put a capability into the root task's half of a CSpace; the slot, or 0 when it is full."""
+    slot = pd.free_slot()
+    if slot is None:
+        return 0
+    k.put(slot, cap, source, origin)
+    if name is not None:
+        pd.names[name] = Entry(slot.index, int(cap.type), origin)
+    return slot.index
+
+
+def use(k: Kernel, client: PD, name: str, server: PD) -> None:
+    """Give a client its badged copy of a server's endpoint, under the client's name for it."""
+    assert server.master is not None
+    badge = server.next_badge
+    server.next_badge += 1
+    cap = Cap(ObjectType.ENDPOINT, server.endpoint, CLIENT_RIGHTS, badge)
+    give(k, client, name, cap, server.master, server.name)
+    server.users.append(client)
+
+
+def spawn(k: Kernel, pd: PD) -> None:
+    """Ask the host for the process."""
+    spec = pd.spec
+    pd.state = "starting"
+    k.effects.append(
+        Spawn(
+            pd.number,
+            {
+                "name": pd.name,
+                "generation": pd.generation,
+                "run": spec["run"],
+                "args": spec.get("args") or {},
+                "path": spec.get("path") or [],
+                "tcbs": [tcb.number for tcb in pd.tcbs],
+                "devices": list(spec.get("devices") or ()),
+            },
+        )
+    )
+
+
+def regate(pd: PD) -> None:
+    """Set each TCB's gate from what stands before its next call."""
+    unready = pd.role == "server" and not pd.received
+    for tcb in pd.tcbs:
+        tcb.gate = bool(
+            unready or pd.arms or pd.doomed or tcb.suspended or tcb.number in pd.to_stop
+        )

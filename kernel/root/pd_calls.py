@@ -1,0 +1,308 @@
+"""Invocations on PD capabilities: what a PD asks of its own, and what a manager does to others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import msgpack
+
+from caplab.kernel.abi import PAGE_SIZE, ObjectType, Rights, Status
+from caplab.kernel.core import cap as caps
+from caplab.kernel.core.cap import Cap, Cause, Slot
+from caplab.kernel.core.effects import CreateSegment
+from caplab.kernel.core.endpoint import Endpoint
+from caplab.kernel.core.frame import MO
+from caplab.kernel.core.notification import Notification
+from caplab.kernel.core.outcome import Outcome, Result, error
+from caplab.kernel.core.states import JOB
+from caplab.kernel.root import bodies, death, look, operator, pd, work
+from caplab.kernel.root.pd import PD, Entry
+
+if TYPE_CHECKING:
+    from caplab.kernel.core.kernel import Kernel
+    from caplab.kernel.core.tcb import TCB
+    from caplab.kernel.root.task import RootTask
+
+MAX_PAGES = 4096
+_NONE = type(None)
+
+
+def attach(k: Kernel, slot: Slot, cap: Cap) -> None:
+    """A PD lives as long as its process, whoever names it."""
+
+
+def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
+    """Deleting a PD capability does nothing to the PD."""
+
+
+def done(**answer: Any) -> Result:
+    return Result(body=msgpack.packb(answer))
+
+
+def _root(k: Kernel) -> RootTask:
+    return cast("RootTask", k.root)
+
+
+def alloc(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Make an object of the PD's own: an endpoint, a notification, or pages.
+
+    Object:    PD, the caller's own
+    Arguments: type (ENDPOINT, NOTIFICATION, FRAME); slot: an empty one of the own half; pages
+    Errors:    INVALID_ARGUMENT, INVALID_CAPABILITY (another PD's), RANGE_ERROR, DELETE_FIRST
+    """
+    kinds: dict[str, bodies.Kind] = {"type": int, "slot": int, "pages": (int, _NONE)}
+    arguments = bodies.unpack(caller, kinds)
+    if isinstance(arguments, Result):
+        return arguments
+    if cap.obj is not caller.pd:
+        return error(Status.INVALID_CAPABILITY, 0)
+    slot = bodies.own_slot(caller, arguments["slot"])
+    if isinstance(slot, Result):
+        return slot
+    kind = arguments["type"]
+    made: Endpoint | Notification | MO
+    if kind == ObjectType.ENDPOINT:
+        made = Endpoint(k.number("endpoint"))
+        made.owner = caller.pd
+    elif kind == ObjectType.NOTIFICATION:
+        made = Notification(k.number("notification"))
+    elif kind == ObjectType.FRAME:
+        pages = 1 if arguments["pages"] is None else arguments["pages"]
+        if not 1 <= pages <= MAX_PAGES:
+            return error(Status.RANGE_ERROR, 1, MAX_PAGES)
+        number = k.number("mo")
+        made = MO(number, f"{_root(k).shm_prefix}{number}", pages, caller.pd.number)
+        k.effects.append(CreateSegment(number, made.name, pages * PAGE_SIZE))
+    else:
+        return error(Status.INVALID_ARGUMENT, 0)
+    k.put(slot, Cap(kind, made, Rights.ALL), None, caller.pd.name)
+    return done()
+
+
+def lookup(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Find a capability of the PD's environment by its name; without a name, list them all.
+
+    Object:    PD, the caller's own
+    Arguments: name, or nothing
+    Answer:    slot, type, from, renewal; or names: a map of such entries
+    Errors:    FAILED_LOOKUP (no such name), INVALID_CAPABILITY (another PD's)
+    """
+    arguments = bodies.unpack(caller, {"name": (str, _NONE)})
+    if isinstance(arguments, Result):
+        return arguments
+    if cap.obj is not caller.pd:
+        return error(Status.INVALID_CAPABILITY, 0)
+    one: PD = cap.obj
+    name = arguments["name"]
+    if name is None:
+        return done(names={name: _entry(one, entry) for name, entry in one.names.items()})
+    entry = one.names.get(name)
+    if entry is None:
+        return error(Status.FAILED_LOOKUP)
+    return done(**_entry(one, entry))
+
+
+def _entry(one: PD, entry: Entry) -> dict[str, Any]:
+    renewal = one.cspace.slot(entry.slot).renewals
+    return {"slot": entry.slot, "type": entry.type, "from": entry.provider, "renewal": renewal}
+
+
+def get_work(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Fetch at most 16 items of work; asking shows that the items fetched before are done.
+
+    Object: PD, the caller's own
+    Answer: items: maps with kind (`client-gone`), badge, and endpoint (its slot, or 0)
+    Errors: INVALID_CAPABILITY (another PD's)
+    """
+    if cap.obj is not caller.pd:
+        return error(Status.INVALID_CAPABILITY, 0)
+    items, finished = work.fetch(cap.obj)
+    for item in finished:
+        item.done = True
+    for item in finished:
+        death.settle(k, _root(k), item.report)
+    return done(items=items)
+
+
+def info(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Look at a PD.
+
+    Object: PD
+    Rights: Read
+    Answer: the row `ps` shows
+    """
+    if not cap.rights & Rights.READ:
+        return error(Status.INVALID_CAPABILITY, 0)
+    return Result(body=msgpack.packb(look.row(cap.obj)))
+
+
+def install(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Put a copy of a capability, with a badge if wanted, into a PD's CSpace.
+
+    Object:    PD
+    Arguments: name (makes it visible in the PD's env) or nothing; slot (of the PD's own half), or
+        nothing: the root task chooses in its half; rights; badge, or nothing; caps: cap
+    Rights:    Grant
+    Answer:    slot
+    Errors:    INVALID_CAPABILITY, INVALID_ARGUMENT, TRUNCATED_MESSAGE, FAILED_LOOKUP, RANGE_ERROR,
+        DELETE_FIRST (slot full or name taken), ILLEGAL_OPERATION (badged already, or the PD is
+        dead), NOT_ENOUGH_MEMORY (no slot left)
+    """
+    if not cap.rights & Rights.GRANT:
+        return error(Status.INVALID_CAPABILITY, 0)
+    kinds: dict[str, bodies.Kind] = {
+        "name": (str, _NONE),
+        "slot": (int, _NONE),
+        "rights": int,
+        "badge": (int, _NONE),
+    }
+    arguments = bodies.unpack(caller, kinds)
+    if isinstance(arguments, Result):
+        return arguments
+    return _install(k, caller, cap.obj, arguments)
+
+
+def _install(k: Kernel, caller: TCB, target: PD, arguments: dict[str, Any]) -> Outcome:
+    sent = caller.request.caps
+    if not sent:
+        return error(Status.TRUNCATED_MESSAGE)
+    source = caller.slots.get(sent[0])
+    if source is None or source.cap is None:
+        return error(Status.FAILED_LOOKUP, 1, sent[0])
+    if not target.alive:
+        return error(Status.ILLEGAL_OPERATION)
+    new: Cap | Status = caps.masked(source.cap, arguments["rights"])
+    if arguments["badge"] is not None and not isinstance(new, Status):
+        if not 0 <= arguments["badge"] < 1 << 64:
+            return error(Status.RANGE_ERROR, 0, (1 << 64) - 1)
+        new = caps.badged(new, arguments["badge"])
+    if not isinstance(new, Status):
+        new = caps.derived(new)
+    if isinstance(new, Status):
+        return error(new)
+    name = arguments["name"]
+    if name is not None and name in target.names:
+        return error(Status.DELETE_FIRST)
+    slot: Slot | Result | None = target.free_slot()
+    if arguments["slot"] is not None:
+        slot = bodies.own_slot(target.tcbs[0], arguments["slot"])
+    if isinstance(slot, Result):
+        return slot
+    if slot is None:
+        return error(Status.NOT_ENOUGH_MEMORY, 0)
+    k.put(slot, new, source, caller.pd.name)
+    if name is not None:
+        target.names[name] = Entry(slot.index, int(new.type), caller.pd.name)
+    if new.type == ObjectType.ENDPOINT and new.rights & Rights.READ:
+        new.obj.owner = target
+    return done(slot=slot.index)
+
+
+def start(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Start a PD that was created.
+
+    Object: PD
+    Rights: Write
+    Errors: INVALID_CAPABILITY, ILLEGAL_OPERATION (started before)
+    """
+    if not cap.rights & Rights.WRITE:
+        return error(Status.INVALID_CAPABILITY, 0)
+    if cap.obj.state != "created":
+        return error(Status.ILLEGAL_OPERATION)
+    pd.spawn(k, cap.obj)
+    return done()
+
+
+def kill(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Kill a PD and wait until it is cleaned up.
+
+    Object:    PD
+    Arguments: signal, SIGKILL when left out
+    Rights:    Write
+    Blocks:    until the PD is gone; at most two seconds longer for work that lies with servers
+    Answer:    pd, generation, actions, freed_callers, pending, seconds
+    Errors:    INVALID_CAPABILITY, INVALID_ARGUMENT, ILLEGAL_OPERATION (not running)
+    """
+    arguments = bodies.unpack(caller, {"signal": (int, _NONE)})
+    if isinstance(arguments, Result):
+        return arguments
+    number = 9 if arguments["signal"] is None else arguments["signal"]
+    if not 1 <= number <= 64:
+        return error(Status.INVALID_ARGUMENT, 0)
+    report = _doomed(cap)
+    if isinstance(report, Result):
+        return report
+    _await(caller, report)
+    operator.deliver(k, cap.obj, number, caller.pd.name)
+    return None
+
+
+def crash(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Make a PD crash at its current, next or N-th system call, and wait until it is cleaned up.
+
+    Object:    PD
+    Arguments: how: segv, abort, exception, exit:N, hang, oom or bus; after: N, or nothing
+    Rights:    Write
+    Blocks:    until the PD is gone
+    Errors:    INVALID_CAPABILITY, INVALID_ARGUMENT, ILLEGAL_OPERATION (not running, or past N)
+    """
+    arguments = bodies.unpack(caller, {"how": str, "after": (int, _NONE)})
+    if isinstance(arguments, Result):
+        return arguments
+    if not operator.known_crash(arguments["how"]):
+        return error(Status.INVALID_ARGUMENT, 0)
+    report = _doomed(cap)
+    if isinstance(report, Result):
+        return report
+    after = arguments["after"]
+    if after is not None and cap.obj.calls >= after:
+        return error(Status.ILLEGAL_OPERATION)
+    _await(caller, report)
+    operator.arm(k, _root(k), cap.obj, pd.Arm("crash", arguments["how"], after))
+    return None
+
+
+def _doomed(cap: Cap) -> Any:
+    if not cap.rights & Rights.WRITE:
+        return error(Status.INVALID_CAPABILITY, 0)
+    target: PD = cap.obj
+    if target.state not in ("starting", "live"):
+        return error(Status.ILLEGAL_OPERATION)
+    return operator.report_of(target)
+
+
+def _await(caller: TCB, report: Any) -> None:
+    caller.state = JOB
+    caller.on = report
+    report.tcbs.append(caller)
+
+
+def suspend(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Suspend every TCB of a PD.
+
+    Object: PD
+    Rights: Write
+    Errors: INVALID_CAPABILITY, ILLEGAL_OPERATION (not running)
+    """
+    report = _doomed(cap)
+    if isinstance(report, Result):
+        return report
+    for tcb in cap.obj.tcbs:
+        k.suspend(tcb)
+    return done()
+
+
+def resume(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Resume every suspended TCB of a PD.
+
+    Object: PD
+    Rights: Write
+    Errors: INVALID_CAPABILITY, ILLEGAL_OPERATION (not running)
+    """
+    report = _doomed(cap)
+    if isinstance(report, Result):
+        return report
+    for tcb in cap.obj.tcbs:
+        if tcb.suspended:
+            k.resume_suspended(tcb)
+    return done()

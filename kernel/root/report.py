@@ -1,0 +1,60 @@
+"""What was done about a death, in the order it was done, and who waits to hear of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from caplab.kernel.core.tcb import TCB
+    from caplab.kernel.root.pd import PD
+    from caplab.kernel.root.work import WorkItem
+
+ACTIONS_SHOWN = 256
+"""Actions kept word for word; more are only counted."""
+
+
+class Report:
+    """The account of one PD's death."""
+
+    def __init__(self, pd: PD, now: int) -> None:
+        self.pd = pd
+        self.began = now
+        self.ended = now
+        self.actions: list[dict[str, Any]] = []
+        self.more = 0
+        self.freed = 0
+        self.items: list[WorkItem] = []
+        """What servers were asked to do about it."""
+        self.swept = False
+        self.requests: list[int] = []
+        self.tcbs: list[TCB] = []
+        self.deadline: int | None = None
+
+    def add(self, action: str, target: str, **more: Any) -> None:
+        if action == "free_caller":
+            self.freed += 1
+        if len(self.actions) < ACTIONS_SHOWN:
+            self.actions.append({"action": action, "target": target, **more})
+        else:
+            self.more += 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """The answer of `kill` and `crash`; seconds are those of the host's clock."""
+        return {
+            "pd": self.pd.name,
+            "generation": self.pd.generation,
+            "state": self.pd.ended,
+            "reason": self.pd.reason,
+            "actions": list(self.actions),
+            "more_actions": self.more,
+            "freed_callers": self.freed,
+            "pending": [
+                f"{item.kind} at {item.server.name}" for item in self.items if not item.done
+            ],
+            "seconds": (self.ended - self.began) / 1e9,
+        }
+
+    @property
+    def complete(self) -> bool:
+        """Everything the root task does itself is done, and so is what it asked of servers."""
+        return self.swept and all(item.done for item in self.items)

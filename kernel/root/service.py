@@ -1,0 +1,116 @@
+"""Services of the root task that a manifest grants by `rdes`: for now, creating PDs."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgpack
+
+from caplab.kernel.abi import ObjectType, Rights, Status
+from caplab.kernel.core.cap import Cap, Cause, Slot
+from caplab.kernel.core.outcome import Outcome, Result, error
+from caplab.kernel.root import bodies, pd
+
+if TYPE_CHECKING:
+    from caplab.kernel.core.kernel import Kernel
+    from caplab.kernel.core.tcb import TCB
+    from caplab.kernel.root.pd import PD
+    from caplab.kernel.root.task import RootTask
+
+_NONE = type(None)
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}\Z")
+
+
+class Service:
+    """One kind of request the root task serves."""
+
+    def __init__(self, name: str, root: RootTask) -> None:
+        self.name = name
+        self.root = root
+        self.refs = 0
+
+
+def attach(k: Kernel, slot: Slot, cap: Cap) -> None:
+    cap.obj.refs += 1
+
+
+def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
+    cap.obj.refs -= 1
+
+
+def create_pd(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Make a PD that runs a program; it starts with PD_Start.
+
+    Object:    SERVICE
+    Arguments: name; run (as in a manifest); args: keyword arguments of main; threads; devices:
+        names of devices the caller has; serves: `endpoint`, or nothing; path: code roots, the caller's
+        when left out; receive slot: where the PD capability goes
+    Answer:    pd: its number; endpoint: slot of the master copy of the endpoint it serves, or 0
+    Errors:    INVALID_ARGUMENT with the argument's position, DELETE_FIRST (the name is taken, or
+        the receive slot is full), FAILED_LOOKUP (no receive slot), NOT_ENOUGH_MEMORY (too many PDs)
+    """
+    kinds: dict[str, bodies.Kind] = {
+        "name": str,
+        "run": str,
+        "args": (dict, _NONE),
+        "threads": (int, _NONE),
+        "devices": (list, _NONE),
+        "serves": (str, _NONE),
+        "path": (list, _NONE),
+    }
+    arguments = bodies.unpack(caller, kinds)
+    if isinstance(arguments, Result):
+        return arguments
+    root: RootTask = cap.obj.root
+    refused = _refusal(root, caller.pd, arguments)
+    if refused is not None:
+        return refused
+    path = caller.request.path
+    if path is None or path[0] != 0:
+        return error(Status.FAILED_LOOKUP, 0)
+    slot = bodies.own_slot(caller, path[1])
+    if isinstance(slot, Result):
+        return slot
+    made = pd.create(k, root, arguments["name"], _spec(caller.pd, arguments))
+    k.put(slot, Cap(ObjectType.PD, made, Rights.ALL), None, "root")
+    master = 0
+    if arguments["serves"]:
+        pd.serve(k, root, made)
+        assert made.master is not None
+        assert made.master.cap is not None
+        master = pd.give(k, caller.pd, None, made.master.cap, made.master, "root")
+    return Result(body=msgpack.packb({"pd": made.number, "endpoint": master}), landed=(slot.index,))
+
+
+def _spec(creator: PD, arguments: dict[str, Any]) -> dict[str, Any]:
+    path = arguments["path"]
+    return {
+        **arguments,
+        "path": list(creator.spec.get("path") or ()) if path is None else path,
+        "role": "server" if arguments["serves"] else "client",
+        "creator": creator.name,
+    }
+
+
+def _refusal(root: RootTask, creator: PD, arguments: dict[str, Any]) -> Result | None:
+    """Positions are those of the table: name, run, args, threads, devices, serves, path."""
+    if not _NAME.match(arguments["name"]):
+        return error(Status.INVALID_ARGUMENT, 0)
+    threads = arguments["threads"]
+    if threads is not None and not 1 <= threads <= pd.MAX_TCBS:
+        return error(Status.RANGE_ERROR, 1, pd.MAX_TCBS)
+    if any(
+        device not in (creator.spec.get("devices") or ()) for device in arguments["devices"] or ()
+    ):
+        return error(Status.INVALID_ARGUMENT, 4)
+    if arguments["serves"] not in (None, "", "endpoint"):
+        return error(Status.INVALID_ARGUMENT, 5)
+    if not all(isinstance(root_path, str) for root_path in arguments["path"] or ()):
+        return error(Status.INVALID_ARGUMENT, 6)
+    taken = root.latest.get(arguments["name"])
+    if taken is not None and taken.state != "dead":
+        return error(Status.DELETE_FIRST)
+    if sum(1 for one in root.pds.values() if one.state != "dead") >= pd.MAX_PDS:
+        return error(Status.NOT_ENOUGH_MEMORY, 0)
+    return None

@@ -1,0 +1,199 @@
+"""The root task: it owns every PD, furnishes them, and cleans up after them.
+
+It is resident in the kernel process (PD 0: a CSpace, no TCB) and as pure as the core: the methods
+here are the core's questions and the host's events, handed to the file that knows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from caplab.kernel.abi import Status, Sys
+from caplab.kernel.core.effects import Announce, Answer, Kill
+from caplab.kernel.core.irq import IRQ
+from caplab.kernel.core.outcome import Result
+from caplab.kernel.core.states import INACTIVE, RUNNING
+from caplab.kernel.core.tcb import TCB
+from caplab.kernel.root import death, operator, pd, stop, work
+from caplab.kernel.root.device import Device
+from caplab.kernel.root.pd import PD, regate
+from caplab.kernel.root.report import Report
+from caplab.kernel.root.service import Service
+
+if TYPE_CHECKING:
+    from caplab.kernel.core.endpoint import Endpoint
+    from caplab.kernel.core.events import Boot, Exited, Operator, Started
+    from caplab.kernel.core.kernel import Kernel
+
+_RECEIVING = (Sys.RECV, Sys.NB_RECV, Sys.REPLY_RECV, Sys.WAIT, Sys.POLL)
+
+
+class RootTask:
+    """State of the root task."""
+
+    def __init__(self) -> None:
+        self.me = PD(0, "root", {"role": "root"})
+        self.cspace = self.me.cspace
+        self.pds: dict[int, PD] = {}
+        self.latest: dict[str, PD] = {}
+        """The newest PD of each name."""
+        self.services: dict[str, Service] = {}
+        self.devices: dict[str, Device] = {}
+        self.shm_prefix = ""
+        self.system = ""
+        self.active: Report | None = None
+        """The report of the death being dealt with in this step."""
+        self.waiting: list[int] = []
+        self.readiness: list[int] = []
+        self.stop: stop.Shutdown | None = None
+        self.finished = False
+
+    def next_slot(self) -> int:
+        """A slot of the root task's own CSpace."""
+        slots = self.cspace.slots
+        index = len(slots)
+        while index in slots and slots[index].cap is not None:
+            index += 1
+        return index
+
+    # -- events -----------------------------------------------------------------------------
+
+    def boot(self, k: Kernel, event: Boot) -> None:
+        """Make every endpoint and PD of the manifest, then ask for the processes."""
+        spec = event.spec
+        k.lab = spec.get("semantics", "lab") == "lab"
+        self.system = spec["name"]
+        self.shm_prefix = spec["shm_prefix"]
+        self.services["pd"] = Service("pd", self)
+        for number, name in enumerate(spec.get("uarts") or ()):
+            irq = IRQ(number, name, self.cspace.slot(self.next_slot()))
+            k.irqs[number] = irq
+            self.devices[name] = Device(name, irq)
+        armed: dict[str, list[Any]] = {}
+        for arm in spec.get("arms") or ():
+            armed.setdefault(arm["pd"], []).append(arm)
+        made = [
+            pd.create(k, self, entry["name"], {**entry, "arms": armed.get(entry["name"])})
+            for entry in spec["pds"]
+        ]
+        for one in made:
+            if one.spec.get("serves"):
+                pd.serve(k, self, one)
+        for one in made:
+            self._wire(k, one)
+        for one in made:
+            pd.spawn(k, one)
+
+    def _wire(self, k: Kernel, one: PD) -> None:
+        for name, provider in (one.spec.get("uses") or {}).items():
+            pd.use(k, one, name, self.latest[provider])
+        for name in one.spec.get("manages") or ():
+            operator.manage(k, one, self.latest[name])
+
+    def started(self, k: Kernel, event: Started) -> None:
+        one = self.pds.get(event.pd)
+        if one is None:
+            return
+        one.pid = event.pid
+        if one.doomed:
+            k.effects.append(Kill(one.number, 9))
+        k.effects.append(Announce({**death.state_of(one), "state": "starting", "pid": one.pid}))
+
+    def exited(self, k: Kernel, event: Exited) -> None:
+        one = self.pds.get(event.pd)
+        if one is not None and one.alive:
+            death.happened(k, self, one, event)
+
+    def operator(self, k: Kernel, event: Operator) -> None:
+        operator.command(k, self, event)
+
+    def expired(self, k: Kernel, timer: Any) -> None:
+        """A timer of ours: a report has waited long enough, or a PD was asked to stop in vain."""
+        if isinstance(timer, Report):
+            death.conclude(k, timer)
+        elif isinstance(timer, PD):
+            stop.too_late(k, self, timer)
+
+    # -- the core's questions -----------------------------------------------------------------
+
+    def gate(self, k: Kernel, tcb: TCB) -> bool:
+        """Look before a call is executed; true when it must not be."""
+        one: PD = tcb.pd
+        if one.state == "starting":
+            one.state = "live"
+        if one.doomed is not None:
+            tcb.state = INACTIVE
+            return True
+        if one.role == "server" and not one.received and tcb.request.call in _RECEIVING:
+            one.received = True
+            self.check_ready(k)
+        for arm in one.arms:
+            if arm.after is None or one.calls >= arm.after:
+                operator.fire(k, self, one, arm, tcb)
+                return True
+        if tcb.number in one.to_stop:
+            one.to_stop.discard(tcb.number)
+            regate(one)
+            k.finish(tcb, Result(Status.STOP))
+            return True
+        regate(one)
+        return False
+
+    def fault(self, k: Kernel, tcb: TCB) -> None:
+        """A PD announces its uncaught exception; its process ends by itself."""
+        text = tcb.request.body.decode("utf-8", "replace").rstrip()
+        tcb.pd.fault = text.rsplit("\n", 1)[-1] or "exception"
+
+    def broke_abi(self, k: Kernel, tcb: TCB, reason: str) -> None:
+        """A PD broke the rules of the wire: it is faulted, everybody else runs on."""
+        one: PD = tcb.pd
+        if one.fault is None:
+            one.fault = f"broke the ABI: {reason}"
+        operator.doom(k, one, one.fault)
+
+    def badge_gone(self, k: Kernel, endpoint: Endpoint, badge: int) -> None:
+        work.client_gone(k, endpoint, badge, self.active)
+
+    def act(self, k: Kernel, action: str, target: str, maker: int) -> None:
+        report = self.active
+        if report is None and maker in self.pds:
+            report = self.pds[maker].report
+        if report is not None:
+            report.add(action, target)
+
+    # -- who waits for the system as a whole ------------------------------------------------------
+
+    def buried(self, k: Kernel, one: PD) -> None:
+        """A PD is gone altogether: tell who waited for that."""
+        self.check_ready(k)
+        if self.stop is not None:
+            stop.advance(k, self)
+        self.check_finished(k)
+
+    def check_ready(self, k: Kernel) -> None:
+        servers = [one for one in self.latest.values() if one.role == "server"]
+        if self.readiness and all(one.received or not one.alive for one in servers):
+            failed = [death.state_of(one) for one in servers if not one.alive]
+            for request in self.readiness:
+                k.effects.append(Answer(request, {"ready": not failed, "failed": failed}))
+            self.readiness = []
+
+    def check_finished(self, k: Kernel) -> None:
+        clients = [one for one in self.latest.values() if one.role != "server"]
+        if not self.waiting or not clients or any(one.state != "dead" for one in clients):
+            return
+        body = {"finished": True, "failed": self.failures()}
+        for request in self.waiting:
+            k.effects.append(Answer(request, body))
+        self.waiting = []
+
+    def failures(self) -> list[dict[str, Any]]:
+        """PDs that did not end well: faulted, killed, or with an exit code."""
+        return [
+            death.state_of(one)
+            for one in self.latest.values()
+            if one.ended and (one.ended != "exited" or one.exit_code)
+        ]
+
+    def running(self, tcb: TCB) -> bool:
+        return tcb.state == RUNNING
