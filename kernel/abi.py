@@ -141,7 +141,7 @@ class ObjectType(IntEnum):
 
 
 class Inv(IntEnum):
-    """Labels of invocations: a Call, Send or NBSend on a capability to an object the kernel runs."""
+    """Labels of invocations: what a Call, Send or NBSend on an object's capability asks of it."""
 
     TCB_SUSPEND = 16
     TCB_RESUME = 17

@@ -7,20 +7,21 @@ Nothing in this folder does I/O, reads a clock, starts a thread, logs or draws r
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from struct import error as StructError
 from typing import Any, Protocol
 
 from caplab.kernel.abi import ANSWER, HEADER_SIZE, REQUEST, VERSION, ObjectType, Status, Sys
+from caplab.kernel.core import blocking, requests, state, syscalls
 from caplab.kernel.core import cap as caps
 from caplab.kernel.core import endpoint as endpoints
 from caplab.kernel.core import irq as irqs
 from caplab.kernel.core import notification as notifications
 from caplab.kernel.core import reply as replies
-from caplab.kernel.core import requests, syscalls
 from caplab.kernel.core.cap import Cap, Cause, Slot
+from caplab.kernel.core.cnode import CNode
 from caplab.kernel.core.deadlines import Deadlines, Timed
-from caplab.kernel.core.effects import Continue, Effect, Resume, Stop
+from caplab.kernel.core.effects import Effect, Resume
 from caplab.kernel.core.events import (
     BadFrame,
     Boot,
@@ -35,16 +36,7 @@ from caplab.kernel.core.events import (
 )
 from caplab.kernel.core.jobs import SLICE, Job
 from caplab.kernel.core.outcome import OK, KernelBug, Outcome, Result, death_body, error, gone
-from caplab.kernel.core.states import (
-    DEAD,
-    INACTIVE,
-    JOB,
-    NOTIFICATION,
-    RECV,
-    REPLY,
-    RUNNING,
-    SEND,
-)
+from caplab.kernel.core.states import DEAD, INACTIVE, JOB, RUNNING
 from caplab.kernel.core.tcb import TCB
 
 NO_CAP = Cap(ObjectType.NULL, None, 0, 0)
@@ -68,6 +60,7 @@ class Root(Protocol):
     def fault(self, k: Kernel, tcb: TCB) -> None: ...
     def badge_gone(self, k: Kernel, endpoint: endpoints.Endpoint, badge: int) -> None: ...
     def act(self, k: Kernel, action: str, target: str, maker: int) -> None: ...
+    def cspaces(self) -> Iterable[CNode]: ...
 
 
 class Kernel:
@@ -117,6 +110,10 @@ class Kernel:
         """Work events are wanted between the frames."""
         return bool(self.jobs)
 
+    def state_hash(self) -> str:
+        """Hash of the capability state; statistics are not in it."""
+        return state.state_hash(self)
+
     @property
     def finished(self) -> bool:
         """The system is down and the host may end."""
@@ -153,11 +150,11 @@ class Kernel:
             request.caps = ()
             request.path = request.timeout = None
         tcb.calls += 1
-        if tcb.gate and self._gated(tcb):
+        if tcb.gate and self.gated(tcb):
             return
         self.execute(tcb)
 
-    def _gated(self, tcb: TCB) -> bool:
+    def gated(self, tcb: TCB) -> bool:
         """Something stands before the call: an armed crash, a stop, a suspend."""
         if self.root.gate(self, tcb):
             return True
@@ -231,7 +228,7 @@ class Kernel:
             return
         late = self.cause(Status.TIMED_OUT, tcb.pd)
         slept = tcb.request.call == Sys.SLEEP
-        self.unqueue(tcb, late)
+        blocking.unqueue(self, tcb, late)
         self.finish(tcb, OK if slept else gone(late))
 
     def _work(self, event: Work) -> None:
@@ -352,53 +349,9 @@ class Kernel:
     def send(self, k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         return endpoints.send(k, caller, cap)
 
-    # -- threads ------------------------------------------------------------------------------
-
     def set_timer(self, owner: Timed, seconds: float) -> None:
         """Ask for a Deadline event for `owner`, `seconds` from now."""
         self.deadlines.set(owner, self.now + int(seconds * NANOSECONDS), len(self.tcbs))
-
-    def unqueue(self, tcb: TCB, cause: Cause) -> None:
-        """Take a TCB out of whatever it waits in; its request is kept."""
-        state, on = tcb.state, tcb.on
-        tcb.on = tcb.deadline = None
-        if state in (SEND, RECV):
-            endpoints.cancel(on, tcb)
-        elif state == NOTIFICATION:
-            on.queue.remove(tcb)
-        elif state == REPLY:
-            replies.detached(tcb.reply, cause)
-
-    def suspend(self, tcb: TCB) -> None:
-        """Withhold the answer of the current or next call; see tcb.suspend."""
-        if tcb.suspended:
-            return
-        tcb.suspended = tcb.gate = True
-        if tcb.state in (SEND, RECV, NOTIFICATION) or (tcb.state == REPLY and not self.lab):
-            remaining = tcb.deadline
-            self.unqueue(tcb, self.cause(Status.CANCELLED, tcb.pd))
-            tcb.deadline = remaining
-            tcb.state = INACTIVE
-        if all(other.suspended for other in tcb.pd.tcbs):
-            self.effects.append(Stop(tcb.pd.number))
-
-    def resume_suspended(self, tcb: TCB) -> None:
-        """Give the withheld answer, or execute the interrupted call again."""
-        if tcb.suspended and all(other.suspended for other in tcb.pd.tcbs):
-            self.effects.append(Continue(tcb.pd.number))
-        tcb.suspended = False
-        if tcb.withheld is not None:
-            frame, tcb.withheld = tcb.withheld, None
-            tcb.state, tcb.on, tcb.deadline = RUNNING, None, None
-            self.effects.append(Resume(tcb.number, frame))
-        elif tcb.state == INACTIVE:
-            tcb.state = RUNNING
-            if not (tcb.gate and self._gated(tcb)):
-                self.execute(tcb)
-
-    def unpark(self, tcb: TCB) -> None:
-        """Answer a Park with the entry written last."""
-        self.finish(tcb, Result(body=requests.pack_words((tcb.arg,)), label=tcb.ip))
 
     # -- jobs -----------------------------------------------------------------------------------
 

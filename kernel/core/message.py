@@ -18,7 +18,7 @@ from caplab.kernel.core import cap as caps
 from caplab.kernel.core.cap import Cap, Slot
 from caplab.kernel.core.effects import Resume
 from caplab.kernel.core.outcome import Result, error
-from caplab.kernel.core.states import RUNNING
+from caplab.kernel.core.states import INACTIVE, RUNNING
 
 if TYPE_CHECKING:
     from caplab.kernel.core.endpoint import Endpoint
@@ -97,6 +97,7 @@ def transfer(
         frame = _pack(VERSION, call, 0, len(body), badge, label, 0, 0, 0) + body
     if receiver.suspended:
         receiver.withheld = frame
+        receiver.state = INACTIVE
         receiver.on = receiver.deadline = None
         return
     receiver.state = RUNNING

@@ -1,8 +1,8 @@
 """THE table: the system calls, and per object type the invocations reached through them.
 
 Stubs (`pd/invocations.py`) and the reference page come from these rows. Every handler has one
-signature: `(kernel, caller, capability) -> Outcome`; the request lies in `caller.request`. Root-task
-objects stand here too, which makes this the one file of `core` that imports `root`.
+signature: `(kernel, caller, capability) -> Outcome`; the request lies in `caller.request`.
+Root-task objects stand here too, which makes this the one file of `core` that imports `root`.
 """
 
 from __future__ import annotations

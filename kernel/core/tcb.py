@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from caplab.kernel.abi import ObjectType, Status
-from caplab.kernel.core import message
+from caplab.kernel.core import blocking, message
 from caplab.kernel.core.outcome import OK, Outcome, Result, error
 from caplab.kernel.core.reply import Reply
 from caplab.kernel.core.states import DEAD, PARKED, RUNNING
@@ -122,7 +122,7 @@ def suspend(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     target: TCB = cap.obj
     if target.state == DEAD:
         return error(Status.ILLEGAL_OPERATION)
-    k.suspend(target)
+    blocking.suspend(k, target)
     return OK
 
 
@@ -140,9 +140,9 @@ def resume(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     if target.state == DEAD:
         return error(Status.ILLEGAL_OPERATION)
     if target.state == PARKED and not target.suspended:
-        k.unpark(target)
+        blocking.unpark(k, target)
     else:
-        k.resume_suspended(target)
+        blocking.resume(k, target)
     return OK
 
 

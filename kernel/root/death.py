@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgpack
 
 from caplab.kernel.abi import Status
+from caplab.kernel.core import blocking
 from caplab.kernel.core import endpoint as endpoints
 from caplab.kernel.core import reply as replies
 from caplab.kernel.core.cap import Cause
@@ -43,7 +44,7 @@ def happened(k: Kernel, root: RootTask, pd: PD, event: Exited) -> None:
     root.active = report
     cause = k.cause(Status.DIED_BEFORE_RECV, pd)
     for tcb in pd.tcbs:
-        k.unqueue(tcb, cause)
+        blocking.unqueue(k, tcb, cause)
         tcb.state = DEAD
         tcb.withheld = None
     for tcb in pd.tcbs:

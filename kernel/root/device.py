@@ -1,4 +1,4 @@
-"""Devices: UARTs that a PD may drive. The manifest grants the device, a claim makes it exclusive."""
+"""Devices: UARTs that a PD may drive. The manifest grants one, a claim makes it exclusive."""
 
 from __future__ import annotations
 

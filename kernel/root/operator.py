@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from caplab.kernel.abi import ObjectType, Rights, Status
+from caplab.kernel.core import blocking
 from caplab.kernel.core.cap import Cap
 from caplab.kernel.core.effects import Answer, Kill
 from caplab.kernel.core.outcome import Result
@@ -83,9 +84,9 @@ def arm(k: Kernel, root: RootTask, target: PD, what: Arm) -> None:
         for tcb in target.tcbs:
             if tcb.state not in (RUNNING, DEAD):
                 if tcb.suspended:
-                    k.resume_suspended(tcb)
+                    blocking.resume(k, tcb)
                 if tcb.state != RUNNING:
-                    k.unqueue(tcb, k.cause(Status.CANCELLED, target))
+                    blocking.unqueue(k, tcb, k.cause(Status.CANCELLED, target))
                     fire(k, root, target, what, tcb)
                     return
     target.arms.append(what)
@@ -203,7 +204,7 @@ def _suspend(k: Kernel, root: RootTask, event: Operator) -> None:
     target = _alive(k, root, event)
     if target is not None:
         for tcb in target.tcbs:
-            k.suspend(tcb)
+            blocking.suspend(k, tcb)
         k.effects.append(Answer(event.request, look.row(target)))
 
 
@@ -212,7 +213,7 @@ def _resume(k: Kernel, root: RootTask, event: Operator) -> None:
     if target is not None:
         for tcb in target.tcbs:
             if tcb.suspended:
-                k.resume_suspended(tcb)
+                blocking.resume(k, tcb)
         k.effects.append(Answer(event.request, look.row(target)))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgpack
 
 from caplab.kernel.abi import PAGE_SIZE, ObjectType, Rights, Status
+from caplab.kernel.core import blocking
 from caplab.kernel.core import cap as caps
 from caplab.kernel.core.cap import Cap, Cause, Slot
 from caplab.kernel.core.effects import CreateSegment
@@ -288,7 +289,7 @@ def suspend(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     if isinstance(report, Result):
         return report
     for tcb in cap.obj.tcbs:
-        k.suspend(tcb)
+        blocking.suspend(k, tcb)
     return done()
 
 
@@ -304,5 +305,5 @@ def resume(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         return report
     for tcb in cap.obj.tcbs:
         if tcb.suspended:
-            k.resume_suspended(tcb)
+            blocking.resume(k, tcb)
     return done()

@@ -44,8 +44,8 @@ def create_pd(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 
     Object:    SERVICE
     Arguments: name; run (as in a manifest); args: keyword arguments of main; threads; devices:
-        names of devices the caller has; serves: `endpoint`, or nothing; path: code roots, the caller's
-        when left out; receive slot: where the PD capability goes
+        names of devices the caller has; serves: `endpoint`, or nothing; path: code roots, the
+        caller's when left out; receive slot: where the PD capability goes
     Answer:    pd: its number; endpoint: slot of the master copy of the endpoint it serves, or 0
     Errors:    INVALID_ARGUMENT with the argument's position, DELETE_FIRST (the name is taken, or
         the receive slot is full), FAILED_LOOKUP (no receive slot), NOT_ENOUGH_MEMORY (too many PDs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from caplab.kernel.abi import Status
+from caplab.kernel.core import blocking
 from caplab.kernel.core.effects import Answer, Kill
 from caplab.kernel.core.outcome import Result
 from caplab.kernel.core.states import DEAD, RUNNING
@@ -63,11 +64,11 @@ def stop(k: Kernel, one: PD) -> None:
     cause = k.cause(Status.CANCELLED, one)
     for tcb in one.tcbs:
         if tcb.suspended:
-            k.resume_suspended(tcb)
+            blocking.resume(k, tcb)
         if tcb.state == RUNNING:
             one.to_stop.add(tcb.number)
         elif tcb.state != DEAD:
-            k.unqueue(tcb, cause)
+            blocking.unqueue(k, tcb, cause)
             k.finish(tcb, Result(Status.STOP))
     regate(one)
     k.set_timer(one, GRACE)

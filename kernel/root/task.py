@@ -12,7 +12,7 @@ from caplab.kernel.abi import Status, Sys
 from caplab.kernel.core.effects import Announce, Answer, Kill
 from caplab.kernel.core.irq import IRQ
 from caplab.kernel.core.outcome import Result
-from caplab.kernel.core.states import INACTIVE, RUNNING
+from caplab.kernel.core.states import INACTIVE
 from caplab.kernel.core.tcb import TCB
 from caplab.kernel.root import death, operator, pd, stop, work
 from caplab.kernel.root.device import Device
@@ -21,6 +21,7 @@ from caplab.kernel.root.report import Report
 from caplab.kernel.root.service import Service
 
 if TYPE_CHECKING:
+    from caplab.kernel.core.cnode import CNode
     from caplab.kernel.core.endpoint import Endpoint
     from caplab.kernel.core.events import Boot, Exited, Operator, Started
     from caplab.kernel.core.kernel import Kernel
@@ -195,5 +196,6 @@ class RootTask:
             if one.ended and (one.ended != "exited" or one.exit_code)
         ]
 
-    def running(self, tcb: TCB) -> bool:
-        return tcb.state == RUNNING
+    def cspaces(self) -> list[CNode]:
+        """Every CSpace there is, the root task's own first."""
+        return [self.cspace, *(one.cspace for one in self.pds.values())]

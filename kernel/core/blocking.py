@@ -1,0 +1,64 @@
+"""Blocked TCBs: taking them out of their wait, withholding their answers, letting them go on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from caplab.kernel.abi import Status
+from caplab.kernel.core import endpoint as endpoints
+from caplab.kernel.core import reply as replies
+from caplab.kernel.core import requests
+from caplab.kernel.core.cap import Cause
+from caplab.kernel.core.effects import Continue, Resume, Stop
+from caplab.kernel.core.outcome import Result
+from caplab.kernel.core.states import INACTIVE, NOTIFICATION, RECV, REPLY, RUNNING, SEND
+
+if TYPE_CHECKING:
+    from caplab.kernel.core.kernel import Kernel
+    from caplab.kernel.core.tcb import TCB
+
+
+def unqueue(k: Kernel, tcb: TCB, cause: Cause) -> None:
+    """Take a TCB out of whatever it waits in; its request is kept."""
+    state, on = tcb.state, tcb.on
+    tcb.on = tcb.deadline = None
+    if state in (SEND, RECV):
+        endpoints.cancel(on, tcb)
+    elif state == NOTIFICATION:
+        on.queue.remove(tcb)
+    elif state == REPLY:
+        replies.detached(tcb.reply, cause)
+
+
+def suspend(k: Kernel, tcb: TCB) -> None:
+    """Withhold the answer of the current or next call; see tcb.suspend."""
+    if tcb.suspended:
+        return
+    tcb.suspended = tcb.gate = True
+    if tcb.state in (SEND, RECV, NOTIFICATION) or (tcb.state == REPLY and not k.lab):
+        remaining = tcb.deadline
+        unqueue(k, tcb, k.cause(Status.CANCELLED, tcb.pd))
+        tcb.deadline = remaining
+        tcb.state = INACTIVE
+    if all(other.suspended for other in tcb.pd.tcbs):
+        k.effects.append(Stop(tcb.pd.number))
+
+
+def resume(k: Kernel, tcb: TCB) -> None:
+    """Give the withheld answer, or execute the interrupted call again."""
+    if tcb.suspended and all(other.suspended for other in tcb.pd.tcbs):
+        k.effects.append(Continue(tcb.pd.number))
+    tcb.suspended = False
+    if tcb.withheld is not None:
+        frame, tcb.withheld = tcb.withheld, None
+        tcb.state, tcb.on, tcb.deadline = RUNNING, None, None
+        k.effects.append(Resume(tcb.number, frame))
+    elif tcb.state == INACTIVE:
+        tcb.state = RUNNING
+        if not (tcb.gate and k.gated(tcb)):
+            k.execute(tcb)
+
+
+def unpark(k: Kernel, tcb: TCB) -> None:
+    """Answer a Park with the entry written last."""
+    k.finish(tcb, Result(body=requests.pack_words((tcb.arg,)), label=tcb.ip))

@@ -1,0 +1,161 @@
+"""Numbered truths that hold after every step, checked in tests and under `--paranoid`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from caplab.kernel.abi import ObjectType, Rights
+from caplab.kernel.core import cap as caps
+from caplab.kernel.core import states
+
+if TYPE_CHECKING:
+    from caplab.kernel.core.cap import Slot
+    from caplab.kernel.core.kernel import Kernel
+
+
+def violations(k: Kernel) -> list[str]:
+    """Every broken invariant, as `I3: …`; an empty list is good news."""
+    found: list[str] = []
+    for number, check in enumerate(INVARIANTS, 1):
+        found += [f"I{number}: {text}" for text in check(k)]
+    return found
+
+
+def _filled(k: Kernel) -> list[Slot]:
+    return [
+        slot for cnode in k.root.cspaces() for slot in cnode.slots.values() if slot.cap is not None
+    ]
+
+
+def _objects(k: Kernel, kind: ObjectType) -> list[Any]:
+    found: dict[int, Any] = {}
+    for slot in _filled(k):
+        if slot.cap is not None and slot.cap.type == kind:
+            found[id(slot.cap.obj)] = slot.cap.obj
+    return list(found.values())
+
+
+def blocked_in_one_queue(k: Kernel) -> Iterator[str]:
+    """I1: a TCB blocked on an object stands in that object's queue, once; all others in none."""
+    queued: Counter[int] = Counter()
+    for kind in (ObjectType.ENDPOINT, ObjectType.NOTIFICATION):
+        for found in _objects(k, kind):
+            queued.update(tcb.number for tcb in found.queue)
+    for tcb in k.tcbs.values():
+        waits = tcb.state in (states.SEND, states.RECV, states.NOTIFICATION)
+        if waits and tcb not in tcb.on.queue:
+            yield f"tcb {tcb.number} is blocked but not in the queue it names"
+        if not waits and queued[tcb.number]:
+            yield f"tcb {tcb.number} is queued though {states.NAMES[tcb.state]}"
+        if queued[tcb.number] > 1:
+            yield f"tcb {tcb.number} is queued {queued[tcb.number]} times"
+
+
+def one_side_queues(k: Kernel) -> Iterator[str]:
+    """I2: an endpoint never queues senders and receivers at once."""
+    for endpoint in _objects(k, ObjectType.ENDPOINT):
+        wanted = states.RECV if endpoint.receiving else states.SEND
+        if any(tcb.state != wanted for tcb in endpoint.queue):
+            yield f"endpoint {endpoint.number} queues both sides"
+        if endpoint.receiving and not endpoint.queue:
+            yield f"endpoint {endpoint.number} says it receives with nobody there"
+
+
+def replies_once(k: Kernel) -> Iterator[str]:
+    """I3: who waits for a reply has exactly one holder for it, and nobody else has one."""
+    for tcb in k.tcbs.values():
+        record = tcb.reply
+        holders = (record.holder is not None) + (record.slot is not None)
+        if tcb.state == states.REPLY and holders != 1:
+            yield f"tcb {tcb.number} waits for a reply that {holders} hold"
+        if tcb.state != states.REPLY and holders:
+            yield f"tcb {tcb.number} is {states.NAMES[tcb.state]}, its reply is still held"
+        if record.holder is not None and record.holder.caller is not record:
+            yield f"the reply of tcb {tcb.number} is not in its holder's caller slot"
+
+
+def rights_never_grow(k: Kernel) -> Iterator[str]:
+    """I4: a child in the derivation list has no right its unbadged or same-badge parent lacks.
+
+    The root task makes a server's Read from its own master copy, which lacks it on purpose.
+    """
+    for slot in _filled(k):
+        child = slot.next
+        if slot.cnode.number == 0 or child is None or not caps.is_parent(slot, child):
+            continue
+        assert slot.cap is not None
+        assert child.cap is not None
+        if child.cap.rights & ~slot.cap.rights:
+            yield f"slot {child.index} of {child.cnode.pd.name} has more rights than its parent"
+
+
+def links_agree(k: Kernel) -> Iterator[str]:
+    """I5: neighbours in the derivation list point at each other and are filled."""
+    for slot in _filled(k):
+        for other, back in ((slot.next, "prev"), (slot.prev, "next")):
+            if other is not None and (other.cap is None or getattr(other, back) is not slot):
+                yield f"slot {slot.index} of {slot.cnode.pd.name} is linked badly"
+
+
+def counts_equal(k: Kernel) -> Iterator[str]:
+    """I6: every count of capabilities equals the capabilities there are."""
+    refs: Counter[int] = Counter()
+    badges: Counter[tuple[int, int]] = Counter()
+    readers: Counter[int] = Counter()
+    for slot in _filled(k):
+        cap = slot.cap
+        assert cap is not None
+        refs[id(cap.obj)] += 1
+        if cap.type == ObjectType.ENDPOINT:
+            badges[id(cap.obj), cap.badge] += 1
+            readers[id(cap.obj)] += bool(slot.cnode.live and cap.rights & Rights.READ)
+    for kind in (ObjectType.ENDPOINT, ObjectType.NOTIFICATION, ObjectType.FRAME):
+        for found in _objects(k, kind):
+            if refs[id(found)] != found.refs:
+                yield f"{kind.name} {found.number} counts {found.refs} of {refs[id(found)]}"
+    for endpoint in _objects(k, ObjectType.ENDPOINT):
+        if readers[id(endpoint)] != endpoint.readers:
+            yield f"endpoint {endpoint.number} counts {endpoint.readers} readers"
+        held = {badge: n for (one, badge), n in badges.items() if one == id(endpoint) and badge}
+        if held != endpoint.badges:
+            yield f"endpoint {endpoint.number} counts badges {endpoint.badges}, not {held}"
+
+
+def holds_equal(k: Kernel) -> Iterator[str]:
+    """I7: a memory object's holds are the capabilities per PD; only holders are granted it."""
+    for mo in _objects(k, ObjectType.FRAME):
+        held: Counter[int] = Counter()
+        for slot in _filled(k):
+            if slot.cap is not None and slot.cap.obj is mo:
+                held[slot.cnode.pd.number] += 1
+        if dict(held) != mo.holds or not mo.granted <= held.keys():
+            yield f"mo {mo.number} counts holds {mo.holds}, not {dict(held)}"
+
+
+def nobody_waits_on_the_deaf(k: Kernel) -> Iterator[str]:
+    """I8: in lab mode no sender is queued on a deaf endpoint."""
+    for endpoint in _objects(k, ObjectType.ENDPOINT) if k.lab else ():
+        if endpoint.queue and not endpoint.receiving and not endpoint.readers:
+            yield f"endpoint {endpoint.number} is deaf and has {len(endpoint.queue)} senders"
+
+
+def bound_both_ways(k: Kernel) -> Iterator[str]:
+    """I9: a bound notification and its TCB name each other."""
+    for tcb in k.tcbs.values():
+        if tcb.bound is not None and tcb.bound.bound is not tcb:
+            yield f"tcb {tcb.number} is bound to a notification that is not bound to it"
+
+
+INVARIANTS: tuple[Callable[[Kernel], Iterator[str]], ...] = (
+    blocked_in_one_queue,
+    one_side_queues,
+    replies_once,
+    rights_never_grow,
+    links_agree,
+    counts_equal,
+    holds_equal,
+    nobody_waits_on_the_deaf,
+    bound_both_ways,
+)
