@@ -72,7 +72,7 @@ class PD:
         self.names: dict[str, Entry] = {}
         self.endpoint: Endpoint | None = None
         self.master: Slot | None = None
-        """The root task's (or the Parent's) copy of the endpoint it serves."""
+        """The root task's own capability to the endpoint it serves."""
         self.next_badge = FIRST_BADGE
         self.work: deque[Any] = deque()
         self.fetched: list[Any] = []
@@ -156,11 +156,12 @@ def create(k: Kernel, root: RootTask, name: str, spec: dict[str, Any]) -> PD:
 
 
 def serve(k: Kernel, root: RootTask, pd: PD) -> None:
-    """Make the endpoint a PD serves: Read for the server alone, the master copy without it."""
+    """Make the endpoint a PD serves. The root task's own capability keeps nobody from being deaf,
+    because no TCB reaches the root task's CSpace; besides it only the server's has Read."""
     pd.endpoint = Endpoint(k.number("endpoint"))
     pd.endpoint.owner = pd
     own = root.cspace.slot(root.next_slot())
-    k.put(own, Cap(ObjectType.ENDPOINT, pd.endpoint, CLIENT_RIGHTS), None, "root")
+    k.put(own, Cap(ObjectType.ENDPOINT, pd.endpoint, Rights.ALL), None, "root")
     pd.master = own
     cap = Cap(ObjectType.ENDPOINT, pd.endpoint, Rights.ALL)
     give(k, pd, "server", cap, own, "root")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgpack
 
 from caplab.kernel.abi import ObjectType, Rights, Status
+from caplab.kernel.core import cap as caps
 from caplab.kernel.core.cap import Cap, Cause, Slot
 from caplab.kernel.core.outcome import Outcome, Result, error
 from caplab.kernel.root import bodies, pd
@@ -79,7 +80,8 @@ def create_pd(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         pd.serve(k, root, made)
         assert made.master is not None
         assert made.master.cap is not None
-        master = pd.give(k, caller.pd, None, made.master.cap, made.master, "root")
+        copy = caps.masked(made.master.cap, pd.CLIENT_RIGHTS)
+        master = pd.give(k, caller.pd, None, copy, made.master, "root")
     return Result(body=msgpack.packb({"pd": made.number, "endpoint": master}), landed=(slot.index,))
 
 
