@@ -1,0 +1,66 @@
+"""What a manifest comes to once it has been checked: every default filled in, every program found.
+
+`build.py` makes the boot specification of it; nothing here can be wrong any more.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from caplab.kernel.boot.problems import ManifestError, Problem, render
+from caplab.pd.modules import Program
+
+
+@dataclass(frozen=True)
+class CheckedPd:
+    name: str
+    program: Program
+    args: Mapping[str, Any]
+    uses: Mapping[str, str]
+    """Name in the code: the PD that serves it."""
+    serves: str | None
+    rdes: tuple[str, ...]
+    manages: tuple[str, ...]
+    devices: tuple[str, ...]
+    threads: int
+    role: str
+    """server or client: a system is over when its clients are."""
+    path: tuple[str, ...]
+    """Code roots, absolute: the manifest's folder first."""
+    confinement: str
+
+
+@dataclass(frozen=True)
+class CheckedSystem:
+    name: str
+    file: Path
+    semantics: str
+    uarts: tuple[str, ...]
+    cpus: tuple[int, ...] | None
+    exit_code_from: str | None
+    confinement: str
+    pds: tuple[CheckedPd, ...]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The outcome of `check`: a system without problems, or problems and no system."""
+
+    file: str
+    system: CheckedSystem | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def ok(self) -> bool:
+        return self.system is not None
+
+    def require(self) -> CheckedSystem:
+        """The system. Raises ManifestError with every problem of the file."""
+        if self.system is None:
+            raise ManifestError(self.problems)
+        return self.system
+
+    def render(self) -> str:
+        """The problems as the terminal shows them; empty when there are none."""
+        return render(self.problems)

@@ -1,0 +1,186 @@
+"""The keys of a manifest, one field each: what may stand there, and what is not built yet.
+
+The JSON Schema for editors is made from these classes, and `check` validates with them; what
+takes more than one key to judge (routes, programs) is in `routes.py` and `programs.py`. A feature
+that is not built keeps its field, marked NotBuilt, so that the manifest that needs it is refused
+with a reason, not half obeyed.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema
+
+NAME_RULE = "a letter, then letters, digits, - and _, at most 31 in all"
+SYSTEM_RULE = "a letter or digit, then letters, digits, -, _ and ., at most 63 in all"
+
+_SYSTEM_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,30}$")]
+"""Of a PD, a UART, or a name in a PD's environment: it becomes file and process names."""
+SystemName = Annotated[str, StringConstraints(pattern=_SYSTEM_NAME)]
+
+
+@dataclass(frozen=True)
+class NotBuilt:
+    """Marks a key that is refused for now or, with `values`, some values of it: (value, why)."""
+
+    what: str = ""
+    values: tuple[tuple[str, str], ...] = ()
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        if self.values:
+            return handler(core)
+        return {"not": {}, "description": f"not built yet: {self.what}"}
+
+
+def _names(what: str) -> Any:
+    return Field(default=[], description=what)
+
+
+_UNCONFINED = NotBuilt(
+    values=tuple(
+        (level, "PDs are not confined yet; auto means what the host allows, which is nothing now")
+        for level in ("strict", "basic")
+    )
+)
+_USES_SCHEMA = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "object", "additionalProperties": {"type": "string"}},
+            {"type": "array", "items": {"type": "string"}},
+        ]
+    }
+)
+_SHUT = ConfigDict(strict=True, extra="forbid", frozen=True)
+_OPEN_TO_X = ConfigDict(**_SHUT, json_schema_extra={"patternProperties": {"^x-": {}}})
+
+
+class Defaults(BaseModel):
+    """`pd.yaml` beside a program: what a PD that runs it has unless its manifest says otherwise."""
+
+    model_config = _OPEN_TO_X
+
+    serves: Annotated[
+        Literal["endpoint"] | None,
+        NotBuilt(values=(("space", "resource spaces come with the resource servers"),)),
+    ] = Field(default=None, description="what other PDs can use of it: an endpoint")
+    rdes: Annotated[
+        list[Literal["pd"]],
+        NotBuilt(
+            values=tuple(
+                (kind, "only the PD service of the root task is built")
+                for kind in ("mo", "ep", "vmr", "resspc", "ads", "cpu")
+            )
+        ),
+    ] = _names("root-task services it may ask for")
+    devices: list[Name] = _names("the UARTs it drives")
+    threads: int = Field(default=1, ge=1, le=32, description="how many TCBs it has")
+    role: Literal["server", "client"] | None = Field(
+        default=None,
+        description="a system ends when every PD that is not a server has; serving makes a server",
+    )
+    untyped: Annotated[
+        Any, NotBuilt("a PD's own untyped memory, of which it retypes kernel objects")
+    ] = None
+
+
+class PdKeys(Defaults):
+    """One entry of `pds`."""
+
+    run: str = Field(
+        description="servers.NAME, clients.NAME, ./file.py, ./folder or package.module:function"
+    )
+    args: dict[str, Any] = Field(default={}, description="keyword arguments of its main")
+    uses: Annotated[dict[Name, Name], _USES_SCHEMA] = Field(
+        default={}, description="name in the code: the PD that serves it; [serial] means itself"
+    )
+    manages: list[Name] = _names("PDs it may list, suspend, kill and crash")
+    path: list[str] = _names("more folders it may import from, relative to the manifest")
+    confinement: Annotated[Literal["auto", "none"] | None, _UNCONFINED] = Field(
+        default=None, description="as the system's, for this PD"
+    )
+    console: Annotated[Any, NotBuilt("a console of its own with escapes, prefix and buffering")] = (
+        None
+    )
+    faults: Annotated[Any, NotBuilt("a PD that handles its faults")] = None
+    priority: Annotated[Any, NotBuilt("an order among its TCBs and those of others")] = None
+    restart: Annotated[Any, NotBuilt("starting it again when it has died")] = None
+    cleanup: Annotated[Any, NotBuilt("how far its death spreads")] = None
+    debug: Annotated[Any, NotBuilt("a PTY of its own, where breakpoint() opens")] = None
+
+
+class Keys(BaseModel):
+    """A manifest."""
+
+    model_config = _OPEN_TO_X
+
+    name: SystemName | None = Field(
+        default=None, description="of the system; otherwise the name of the file"
+    )
+    semantics: Literal["lab", "sel4"] = Field(
+        default="lab", description="lab explains every silence; sel4 keeps it, as the kernel does"
+    )
+    uarts: list[Name] = Field(default=[], max_length=16, description="the UARTs of the machine")
+    cpus: list[Annotated[int, Field(ge=0)]] | None = Field(
+        default=None, min_length=1, description="CPUs of the host all its processes run on"
+    )
+    confinement: Annotated[Literal["auto", "none"], _UNCONFINED] = Field(
+        default="auto", description="how strictly PDs are kept from the host"
+    )
+    path: list[str] = _names("more folders all PDs may import from, relative to the manifest")
+    exit_code_from: Name | None = Field(
+        default=None, description="the PD whose exit status becomes that of `caplab up`"
+    )
+    pds: dict[Name, PdKeys] = Field(min_length=1, description="the protection domains")
+    scheduler: Annotated[
+        Literal["host"],
+        NotBuilt(values=(("strict", "priorities do not act yet; the host schedules"),)),
+    ] = Field(default="host", description="who picks the TCB that runs")
+    cleanup: Annotated[Any, NotBuilt("how far a death spreads along dependencies")] = None
+    irqs: Annotated[Any, NotBuilt("interrupts that an operator raises")] = None
+    timers: Annotated[Any, NotBuilt("timer devices")] = None
+    ranges: Annotated[Any, NotBuilt("device memory at physical addresses")] = None
+
+
+def not_built(keys: type[BaseModel], name: str) -> NotBuilt | None:
+    """The mark of a field, if it has one."""
+    field = keys.model_fields.get(name)
+    marks = field.metadata if field is not None else []
+    return next((mark for mark in marks if isinstance(mark, NotBuilt)), None)
+
+
+def valid_system_name(name: str) -> bool:
+    """Whether a system can be called so: its run directory is."""
+    return re.fullmatch(_SYSTEM_NAME, name) is not None
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a manifest, for editors (`# yaml-language-server: $schema=…`)."""
+    schema = _tidy(Keys.model_json_schema())
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _tidy(part: Any) -> Any:
+    """Without the titles that repeat each key, and without null: `key: null` is refused."""
+    if isinstance(part, list):
+        return [_tidy(each) for each in part if each != {"type": "null"}]
+    if not isinstance(part, dict):
+        return part
+    tidy = {key: _tidy(value) for key, value in part.items() if key != "title"}
+    if tidy.get("default", 0) is None:
+        del tidy["default"]
+    if len(only := tidy.get("anyOf", ())) == 1:
+        del tidy["anyOf"]
+        tidy |= only[0]
+    return tidy

@@ -1,0 +1,180 @@
+"""What takes more than one key to judge: routes between PDs, devices, names, arguments.
+
+A route that is broken is shown from both ends: where it is used, and where its other end is
+declared, or that nothing of the name is.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+
+from caplab.kernel.boot.entries import Entry
+from caplab.kernel.boot.model import Keys
+from caplab.kernel.boot.problems import Note, Place, Problem, listing, meant
+from caplab.kernel.boot.programs import shown
+from caplab.kernel.boot.shape import Shape
+from caplab.kernel.boot.signature import Misfit, Signature, misfits
+from caplab.kernel.boot.yaml_marks import Step
+
+ENOUGH = 200
+"""Problems after which no more are looked for."""
+
+
+class Routes:
+    """Judges the PDs of a manifest together, and adds to the problems of its shape."""
+
+    def __init__(self, shape: Shape, keys: Keys, pds: dict[str, Entry]) -> None:
+        self.shape, self.keys, self.pds = shape, keys, pds
+        self.document, self.problems = shape.document, shape.problems
+        declared = self.document.data["pds"]
+        self.declared: list[str] = list(declared)
+        """Every name under `pds`, those refused for something else included."""
+
+    def judge(self) -> None:
+        self._system()
+        judges: Sequence[Callable[[Entry], None]] = (
+            self._uses,
+            self._manages,
+            self._devices,
+            self._role,
+            self._args,
+        )
+        for pd in self.pds.values():
+            for judge in judges:
+                if len(self.problems) <= ENOUGH:
+                    judge(pd)
+
+    def _system(self) -> None:
+        self._unique(("uarts",), self.keys.uarts)
+        self._unique(("cpus",), self.keys.cpus or ())
+        ours = sorted(os.sched_getaffinity(0))
+        for index, cpu in enumerate(self.keys.cpus or ()):
+            if cpu not in ours:
+                message = f"CPU {cpu} is not one this process may run on"
+                fix = f"choose among {listing(map(str, ours))}"
+                self._add("CL017", message, self.document.place(("cpus", index)), fix)
+        wanted = self.keys.exit_code_from
+        if wanted is not None and wanted not in self.declared:
+            message = f"`exit_code_from` names `{wanted}`, and there is no such PD"
+            self._no_pd("CL025", message, self.document.place(("exit_code_from",)), wanted)
+
+    def _uses(self, pd: Entry) -> None:
+        for name, provider in pd.keys.uses.items():
+            at, own = pd.at("uses", name), pd.at("uses", name, key=True)
+            self._provider(pd, provider, at)
+            if name == "server" and pd.serves:
+                message = f"in `{pd.name}` the name `server` is that of its own endpoint"
+                self._add("CL026", message, own, "use another name", self._served_at(pd))
+            if name in pd.value("devices"):
+                place, notes = pd.given("devices", name)
+                message = f"in `{pd.name}` the name `{name}` is that of a device"
+                notes = notes or (Note("the device", place),)
+                self._add("CL026", message, own, "use another name", notes)
+
+    def _provider(self, pd: Entry, provider: str, at: Place) -> None:
+        other = self.pds.get(provider)
+        if provider == pd.name:
+            message = f"`{provider}` uses itself: its call would wait for its own answer"
+            self._add("CL022", message, at, "remove it, or name another PD")
+        elif provider not in self.declared:
+            message = f"`{pd.name}` uses `{provider}`, and there is no such PD"
+            self._no_pd("CL020", message, at, provider, serving=True)
+        elif other is not None and other.known("serves") and not other.serves:
+            message = f"`{pd.name}` uses `{provider}`, which serves nothing"
+            note = Note(f"`{provider}` is declared here, without `serves`", other.declared)
+            fix = f"add  serves: endpoint  to `{provider}`, if its program answers calls"
+            self._add("CL021", message, at, fix, (note,))
+
+    def _manages(self, pd: Entry) -> None:
+        self._unique(("pds", pd.name, "manages"), pd.keys.manages)
+        for index, managed in enumerate(pd.keys.manages):
+            if managed not in self.declared:
+                message = f"`{pd.name}` manages `{managed}`, and there is no such PD"
+                self._no_pd("CL024", message, pd.at("manages", index), managed)
+
+    def _devices(self, pd: Entry) -> None:
+        self._unique(("pds", pd.name, "devices"), pd.keys.devices)
+        self._unique(("pds", pd.name, "rdes"), pd.keys.rdes)
+        if ("uarts",) in self.shape.dropped:
+            return
+        uarts = self.keys.uarts
+        for index, device in enumerate(pd.value("devices")):
+            if device in uarts:
+                continue
+            at, notes = pd.given("devices", index)
+            near = meant(device, uarts)
+            fix = f"write {near}" if near else f"write  uarts: [{', '.join([*uarts, device])}]"
+            message = f"`{pd.name}` drives `{device}`, and there is no such UART"
+            if uarts:
+                there = self.document.place(("uarts",), key=True)
+                notes = (*notes, Note(f"the UARTs are {listing(dict.fromkeys(uarts))}", there))
+            else:
+                notes = (*notes, Note("the system declares no UART"))
+            self._add("CL023", message, at, fix, notes)
+
+    def _role(self, pd: Entry) -> None:
+        if pd.value("role") == "client" and pd.serves:
+            at, notes = pd.given("role")
+            message = f"`{pd.name}` serves an endpoint, so it cannot be a client"
+            notes = (*notes, *self._served_at(pd))
+            self._add("CL027", message, at, "remove `role`, or `serves`", notes)
+
+    def _args(self, pd: Entry) -> None:
+        signature = pd.found.signature if pd.found is not None else None
+        if signature is None or ("pds", pd.name, "args") in self.shape.dropped:
+            return
+        for misfit in misfits(signature, pd.keys.args):
+            near = meant(misfit.name, [each for each in misfit.near if each not in pd.keys.args])
+            fix = f"write {near}" if near else misfit.fix
+            note = Note("its parameters", _declaration(pd, signature))
+            message = f"`{pd.name}`: {misfit.message}"
+            self._add(misfit.code, message, _argument(pd, misfit), fix, (note,))
+
+    def _served_at(self, pd: Entry) -> tuple[Note, ...]:
+        at, notes = pd.given("serves")
+        return notes or (Note("it serves, by this", at),)
+
+    def _no_pd(self, code: str, message: str, at: Place, name: str, serving: bool = False) -> None:
+        """A name that is no PD's: with the PD that was meant, or those there are."""
+        names = self.declared
+        if serving:
+            names = [pd.name for pd in self.pds.values() if pd.serves]
+        near = meant(name, names)
+        if near is None:
+            what = "the PDs that serve something are" if serving else "the PDs are"
+            note = Note(f"{what} {listing(names)}")
+            fix = f"declare `{name}` under `pds`, or name one of them"
+        else:
+            serves = " and serves an endpoint" if serving else ""
+            note = Note(
+                f"`{near}` is declared here{serves}",
+                self.pds[near].declared if near in self.pds else None,
+            )
+            fix = f"write {near}"
+        self._add(code, message, at, fix, (note,))
+
+    def _unique(self, path: tuple[Step, ...], members: Sequence[str | int]) -> None:
+        for index, name in enumerate(members):
+            if (first := members.index(name)) != index:
+                self.shape.add_twice(path, str(name), index, first)
+
+    def _add(
+        self, code: str, message: str, at: Place, fix: str, notes: tuple[Note, ...] = ()
+    ) -> None:
+        self.problems.append(Problem(code, message, at, fix, notes))
+
+
+def _argument(pd: Entry, misfit: Misfit) -> Place:
+    """The argument in the manifest; for one that is missing, where it would be written."""
+    if misfit.name:
+        return pd.at("args", misfit.name, key=misfit.code == "CL035")
+    return pd.at("args", key=True) if pd.keys.args else pd.at("run")
+
+
+def _declaration(pd: Entry, signature: Signature) -> Place | None:
+    """The line of a program that defines its entry."""
+    source = pd.found.source if pd.found is not None else None
+    if source is None:
+        return None
+    node = signature.node
+    text = source.read_text("utf-8", "replace").splitlines()[node.lineno - 1]
+    return Place(shown(source), node.lineno, text.index("def ") + 5, len(node.name), text)

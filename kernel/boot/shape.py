@@ -1,0 +1,248 @@
+"""Whether each key may stand where it stands, with a value of its kind.
+
+pydantic judges; its verdicts are turned into problems in the reader's terms, and what was refused
+is taken out, so that the rest of the manifest can be judged in the same go. `dropped` remembers
+what was taken out: no later check may complain of its absence.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from caplab.kernel.boot.model import NAME_RULE, SYSTEM_RULE, Defaults, Keys, PdKeys, not_built
+from caplab.kernel.boot.problems import Note, Place, Problem, meant
+from caplab.kernel.boot.yaml_marks import Document, Step
+
+Path = tuple[Step, ...]
+KeysT = TypeVar("KeysT", bound=BaseModel)
+
+
+class Shape:
+    """The keys of one file, judged one by one."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.problems: list[Problem] = list(document.problems)
+        self.dropped: set[Path] = set()
+
+    def manifest(self) -> Keys | None:
+        """The keys of a manifest, without those that were refused; None when nothing is left."""
+        data = self._mapping(self.document.data, "a manifest", Keys, ())
+        if data is None:
+            return None
+        if isinstance(pds := data.get("pds"), dict):
+            data["pds"] = {name: self._pd(name, pd) for name, pd in pds.items()}
+        return self._judge(data, Keys)
+
+    def defaults(self) -> Defaults:
+        """The keys of a `pd.yaml`."""
+        data = self._mapping(self.document.data, "a pd.yaml", Defaults, ())
+        return self._judge(data or {}, Defaults) or Defaults()
+
+    def _pd(self, name: str, pd: Any) -> Any:
+        path = ("pds", name)
+        if pd is None:  # `hello:` and nothing more: what is missing is its `run`
+            return {}
+        if not isinstance(pd, dict):
+            return pd
+        data = self._mapping(pd, "a PD", PdKeys, path) or {}
+        uses = data.get("uses")
+        if isinstance(uses, list) and all(isinstance(each, str) for each in uses):
+            self._unique((*path, "uses"), uses)
+            data["uses"] = {each: each for each in uses}
+        return data
+
+    def _mapping(
+        self, data: Any, what: str, keys: type[BaseModel], path: Path
+    ) -> dict[str, Any] | None:
+        """A mapping without its `x-` keys, its empty keys and those that are not built."""
+        if not isinstance(data, dict):
+            self._add("CL012", f"{what} is a mapping of keys, not {kind(data)}", path, "name: …")
+            return None
+        kept = {}
+        for key, value in data.items():
+            at = (*path, key)
+            if key.startswith("x-"):
+                continue
+            if key in keys.model_fields and value is None:
+                self.dropped.add(at)
+                self._add("CL012", f"`{key}` has no value", at, "give it one, or remove the key")
+            elif (left := self._built(keys, at, value)) is not None:
+                kept[key] = left
+        return kept
+
+    def _built(self, keys: type[BaseModel], path: Path, value: Any) -> Any:
+        """The value, or what of it is built."""
+        key = str(path[-1])
+        mark = not_built(keys, key)
+        if mark is None:
+            return value
+        if not mark.values:
+            self.dropped.add(path)
+            self._add(
+                "CL016", f"`{key}` is not built yet: {mark.what}", path, "remove it", at_key=True
+            )
+            return None
+        later = dict(mark.values)
+        given = value if isinstance(value, list | dict) else [value]
+        bad = [each for each in given if isinstance(each, str) and each in later]
+        for each in bad:
+            at = path if each == value else (*path, each)
+            self.dropped.add(path)
+            message = f"`{key}: {each}` is not built yet: {later[each]}"
+            self._add("CL016", message, at, "remove it", at_key=isinstance(value, dict))
+        if isinstance(value, list):
+            return [each for each in value if each not in bad]
+        return None if bad else value
+
+    def _judge(self, data: dict[str, Any], keys: type[KeysT]) -> KeysT | None:
+        try:
+            return keys.model_validate(data)
+        except ValidationError as error:
+            verdicts = error.errors(include_url=False)
+        for each in verdicts:
+            if each["loc"] not in self.dropped:
+                self._verdict(each["type"], each["loc"], each["input"], each.get("ctx", {}))
+        for each in verdicts:
+            self._take_out(data, each["loc"])
+        try:
+            return keys.model_validate(data)
+        except ValidationError:
+            return None  # what is left is no manifest at all
+
+    def _take_out(self, data: dict[str, Any], path: Path) -> None:
+        """Removes what was refused: a key of the system or of a PD with its whole value, or a PD.
+
+        A PD without a program stays, with none, so that its routes can still be judged.
+        """
+        end = 1
+        if path[0] == "pds" and len(path) > 1:
+            end = 3 if len(path) > 2 and path[2] != "[key]" else 2
+        at = path[:end]
+        self.dropped.add(at)
+        container: Any = data
+        for step in at[:-1]:
+            container = container.get(step, {})
+        container.pop(at[-1], None)
+        if end == 3 and at[-1] == "run":
+            container["run"] = ""
+
+    def _verdict(self, verdict: str, path: Path, value: Any, context: dict[str, Any]) -> None:
+        if verdict == "extra_forbidden":
+            self._unknown(path)
+        elif verdict == "missing":
+            self._missing(path)
+        elif verdict == "string_pattern_mismatch":
+            rule = SYSTEM_RULE if path == ("name",) else NAME_RULE
+            at_key = path[-1] == "[key]"
+            at = path[:-1] if at_key else path
+            self._add("CL014", f"`{value}` is not a name", at, f"use {rule}", at_key=at_key)
+        elif verdict in _KINDS:
+            wanted, fix = _KINDS[verdict]
+            message = f"{_label(path)} takes {wanted}, not {kind(value)}"
+            place = self.document.place(path)
+            self._add("CL012", message, path, fix(str(path[-1]), _own_text(place)))
+        elif verdict == "literal_error":
+            self._choice(path, value, context)
+        else:
+            self._range(path, value, context)
+
+    def _unknown(self, path: Path) -> None:
+        level: type[BaseModel] = PdKeys if len(path) > 2 else Keys
+        other: type[BaseModel] = Keys if len(path) > 2 else PdKeys
+        if self.document.file.endswith("pd.yaml"):
+            level = other = Defaults
+        key = str(path[-1])
+        message = f"there is no key `{key}` {'of a PD' if level is PdKeys else 'here'}"
+        near = meant(key, level.model_fields)
+        fix = (
+            f"write `{near}`"
+            if near
+            else f"remove it; the keys are {', '.join(level.model_fields)}"
+        )
+        if key in other.model_fields:
+            what = "of each PD" if other is PdKeys else "of the system"
+            fix = f"move it: `{key}` is a key {what}"
+        self._add("CL010", message, path, fix, at_key=True)
+
+    def _missing(self, path: Path) -> None:
+        if path == ("pds",):
+            fix = "write  pds: {hello: {run: clients.hello}}"
+            self._add("CL011", "the manifest has no `pds`", path, fix)
+        else:
+            fix = "add  run: servers.NAME, clients.NAME, ./file.py, ./folder or package.module:main"
+            self._add("CL011", f"`{path[1]}` has no `run`: it names no program", path, fix, True)
+
+    def _choice(self, path: Path, value: Any, context: dict[str, Any]) -> None:
+        choices = (
+            str(context.get("expected", "")).replace("'", "").replace(" or ", ", ").split(", ")
+        )
+        near = meant(value, choices)
+        message = f"{_label(path)} cannot be `{_own_text(self.document.place(path))}`"
+        fix = f"write {near}" if near else f"write {' or '.join(choices)}"
+        self._add("CL013", message, path, fix)
+
+    def _range(self, path: Path, value: Any, context: dict[str, Any]) -> None:
+        low = context.get("ge", context.get("min_length"))
+        high = context.get("le", context.get("max_length"))
+        bound = f"at least {low}" if low is not None else f"at most {high}"
+        if "actual_length" in context:
+            message = f"{_label(path)} has {context['actual_length']} entries; it needs {bound}"
+            self._add("CL013", message, path, "remove some" if low is None else "add one")
+        else:
+            message = f"{_label(path)} is {value}; it must be {bound}"
+            self._add("CL013", message, path, f"write a number that is {bound}")
+
+    def _unique(self, path: Path, names: Sequence[str]) -> None:
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                self.add_twice(path, name, index, names.index(name))
+
+    def add_twice(self, path: Path, name: str, index: int, first: int) -> None:
+        """Reports a name that stands twice in a list."""
+        note = Note("the first one", self.document.place((*path, first)))
+        message = f"`{name}` stands twice in `{path[-1]}`"
+        self._add("CL015", message, (*path, index), "remove one", notes=(note,))
+
+    def _add(
+        self,
+        code: str,
+        message: str,
+        path: Path,
+        fix: str,
+        at_key: bool = False,
+        notes: tuple[Note, ...] = (),
+    ) -> None:
+        place = self.document.place(path, key=at_key)
+        self.problems.append(Problem(code, message, place, fix, notes))
+
+
+def kind(value: Any) -> str:
+    """What a value is, in a reader's words."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true or false"
+    names = ((int, "a whole number"), (float, "a number"), (str, "a string"), (list, "a list"))
+    return next((name for each, name in names if isinstance(value, each)), "a mapping")
+
+
+def _label(path: Path) -> str:
+    if isinstance(path[-1], int):
+        return f"a member of `{path[-2]}`"
+    return f"`{path[-1]}`"
+
+
+def _own_text(place: Place) -> str:
+    return place.text[place.column - 1 : place.column - 1 + place.width]
+
+
+_KINDS: dict[str, tuple[str, Callable[[str, str], str]]] = {
+    "string_type": ("a string", lambda key, text: f'quote it, as in "{text}", or write a name'),
+    "list_type": ("a list", lambda key, text: f"write  {key}: [{text}]"),
+    "dict_type": ("a mapping", lambda key, text: f"write  {key}: {{name: value}}"),
+    "model_type": ("a mapping of its keys", lambda key, text: f"write  {key}: {{run: {text}}}"),
+    "int_type": ("a whole number", lambda key, text: "write a number without quotes"),
+}
+"""Verdicts on the kind of a value: what was wanted, and the fix."""
