@@ -1,0 +1,371 @@
+"""A line process, from the driver's end of the cable to its readers: pyserial and clients."""
+
+import fcntl
+import os
+import re
+import signal
+import socket
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import serial
+
+from caplab.kernel.host import console_wire
+from caplab.kernel.host.console_wire import DATA, JSON, encode, encode_json
+from caplab.kernel.host.line_loop import SEATS, TYPED
+from caplab.kernel.host.terminal import BACKLOG
+from caplab.kernel.host.watcher import ConsoleError, InputLost, Lost, Output, Watcher
+from line_process import PATIENCE, LineProcess
+
+END = b"<end>\n"
+TIOCVHANGUP = 0x5437
+
+
+@pytest.fixture
+def line(baseline: None, runtime_dir: Path) -> Iterator[LineProcess]:
+    with LineProcess(runtime_dir / "uart0") as line:
+        yield line
+    assert line.process.returncode == 0
+    assert line.left() == ["console.log"]
+
+
+def port(line: LineProcess) -> serial.Serial:
+    return serial.Serial(str(line.folder / "tty"), timeout=PATIENCE, write_timeout=PATIENCE)
+
+
+def numbered(count: int) -> bytes:
+    return b"".join(b"line %d of the output\n" % i for i in range(count))
+
+
+def rest(watcher: Watcher) -> bytes:
+    return b"".join(watcher)
+
+
+# What the driver prints.
+
+
+def test_a_line_says_where_it_can_be_reached(line: LineProcess) -> None:
+    assert line.status == {
+        "ready": True,
+        "tty": os.readlink(line.folder / "tty"),
+        "socket": str(line.folder / "socket"),
+    }
+    assert stat.S_ISCHR(os.stat(line.tty).st_mode)
+    assert stat.S_IMODE(os.stat(line.socket).st_mode) == 0o600
+
+
+def test_every_reader_sees_everything_in_order(line: LineProcess) -> None:
+    text = numbered(2000)
+    with Watcher(line.socket) as one, Watcher(line.socket, mode="watch") as two, port(line) as pts:
+        line.print(text)
+        line.cable.close()
+        assert pts.read(len(text)) == text
+        assert rest(one) == rest(two) == text
+    assert line.process.wait(PATIENCE) == 0
+    assert line.log == text
+
+
+def test_the_log_holds_what_no_reader_was_there_for(line: LineProcess) -> None:
+    line.print(numbered(50_000))
+    assert line.hang_up() == 0
+    assert line.log == numbered(50_000)
+
+
+def test_a_latecomer_gets_the_scrollback_first_from_the_start_of_a_line(line: LineProcess) -> None:
+    text = numbered(10_000)
+    with Watcher(line.socket) as early:
+        line.print(text + END)
+        early.expect(END)
+        with Watcher(line.socket) as late:
+            line.print(b"live\n")
+            past = late.welcome["scrollback"]
+            assert isinstance(past, int)
+            assert 64_000 < past <= 64 * 1024
+            seen = late.expect("live\n").string
+            assert seen == (text + END)[-past:] + b"live\n"
+            assert seen.startswith(b"line ")
+        with Watcher(line.socket, scrollback=False) as uninterested:
+            line.print(b"more\n")
+            assert uninterested.read(PATIENCE) == b"more\n"
+
+
+def test_what_nobody_reads_from_the_pty_is_dropped_and_counted(line: LineProcess) -> None:
+    with Watcher(line.socket) as watcher:
+        line.print(b"x" * 100_000 + END)
+        watcher.expect(END)
+        assert line.dropped() == 100_000 + len(END)
+
+
+def test_a_pyserial_reader_that_reads_loses_nothing_however_fast_the_driver_is(
+    line: LineProcess,
+) -> None:
+    text = numbered(100_000)
+    with port(line) as pts:
+        got = b""
+        for start in range(0, len(text), 200_000):
+            part = text[start : start + 200_000]
+            line.print(part)
+            got += pts.read(len(part))
+    assert got == text
+    assert line.dropped() == 0
+
+
+def test_a_pyserial_reader_that_does_not_read_costs_the_driver_no_wait(line: LineProcess) -> None:
+    text = numbered(100_000)
+    with port(line) as pts, Watcher(line.socket) as watcher:
+        line.print(text + END)
+        watcher.expect(END)
+        dropped = line.dropped()
+        assert 0 < dropped < len(text) - BACKLOG
+        kept = len(text) + len(END) - dropped
+        assert pts.read(kept) == text[:kept]
+        line.print(b"again\n")
+        assert pts.readline() == b"again\n"
+
+
+def test_a_client_that_does_not_read_is_told_where_bytes_are_missing(line: LineProcess) -> None:
+    text = numbered(200_000)
+    with Watcher(line.socket) as slow, Watcher(line.socket) as quick:
+        for start in range(0, len(text), 100_000):
+            line.print(text[start : start + 100_000])
+            quick.expect(re.escape(text[min(start + 100_000, len(text)) - 10 :][:10]))
+        assert quick.lost == 0
+        quick.close()
+        line.cable.close()
+        offset = 0
+        while not slow.ended:
+            for event in slow.receive():
+                if isinstance(event, Output):
+                    assert text[offset : offset + len(event.data)] == event.data
+                    offset += len(event.data)
+                elif isinstance(event, Lost):
+                    offset += event.size
+        assert offset == len(text)
+        assert slow.lost > 0
+
+
+# What is typed.
+
+
+def test_input_of_the_pty_and_of_clients_reaches_the_driver(line: LineProcess) -> None:
+    with port(line) as pts, Watcher(line.socket) as watcher:
+        pts.write(b"from the pty\r\x03\x1d")
+        assert line.typed(15) == b"from the pty\r\x03\x1d"
+        watcher.send(b"from a client\r\x00\xff")
+        assert line.typed(16) == b"from a client\r\x00\xff"
+
+
+def test_long_input_arrives_whole_when_the_driver_reads(line: LineProcess) -> None:
+    text = os.urandom(TYPED)
+    with Watcher(line.socket) as watcher:
+        watcher.send(text)
+        assert line.typed(len(text)) == text
+        assert watcher.input_lost == 0
+
+
+def test_input_a_driver_does_not_read_is_bounded_and_its_loss_is_told(line: LineProcess) -> None:
+    text = os.urandom(2 << 20)
+    line.cable.setblocking(False)
+    with Watcher(line.socket) as watcher:
+        watcher.send(text)
+        got = b""
+        while len(got) + watcher.input_lost < len(text):
+            assert all(isinstance(event, InputLost) for event in watcher.receive())
+            try:
+                got += line.cable.recv(1 << 20)
+            except BlockingIOError:
+                continue
+        assert watcher.input_lost > 0
+        assert len(got) >= TYPED
+        assert text.startswith(got[:TYPED])
+        watcher.send(b"again")
+        line.cable.settimeout(PATIENCE)
+        assert line.typed(5) == b"again"
+    with Watcher(line.socket) as next_one:
+        assert next_one.welcome["input_dropped"] == len(text) - len(got)
+
+
+# The end.
+
+
+def test_the_last_words_reach_every_reader(line: LineProcess) -> None:
+    text = numbered(5000)
+    with Watcher(line.socket) as watcher, port(line) as pts:
+        line.print(text)
+        line.cable.close()
+        assert pts.read(len(text)) == text
+        assert rest(watcher) == text
+        with pytest.raises(serial.SerialException):
+            pts.read(1)
+
+
+def test_a_reader_that_never_reads_delays_the_end_by_a_bound(line: LineProcess) -> None:
+    with Watcher(line.socket), port(line):
+        line.print(numbered(100_000))
+        started = time.monotonic()
+        assert line.hang_up() == 0
+        assert time.monotonic() - started < 5
+
+
+def test_sigterm_ends_a_line_as_the_end_of_its_cable_does(line: LineProcess) -> None:
+    with Watcher(line.socket) as watcher:
+        line.print(b"last words\n")
+        line.process.send_signal(signal.SIGTERM)
+        assert line.process.wait(PATIENCE) == 0
+        assert rest(watcher) == b"last words\n"
+    assert line.log == b"last words\n"
+
+
+def test_a_driver_that_dies_with_input_unread_does_not_take_output_with_it(
+    line: LineProcess,
+) -> None:
+    with Watcher(line.socket) as watcher:
+        watcher.send(b"unread")
+        assert line.cable.recv(6, socket.MSG_PEEK) == b"unread"
+        line.print(b"last words\n")
+        line.cable.close()
+        assert rest(watcher) == b"last words\n"
+
+
+def test_a_successor_s_files_are_left_alone(line: LineProcess) -> None:
+    for name in ("tty", "socket"):
+        (line.folder / name).unlink()
+    (line.folder / "tty").symlink_to("/dev/null")
+    (line.folder / "socket").touch()
+    assert line.hang_up() == 0
+    for name in ("tty", "socket"):
+        (line.folder / name).unlink()
+
+
+def test_a_run_directory_that_is_gone_does_not_disturb_the_end(
+    baseline: None, runtime_dir: Path
+) -> None:
+    with LineProcess(runtime_dir / "uart0") as line:
+        line.print(b"to a log that is unlinked\n")
+        line.left()
+        assert line.hang_up() == 0
+
+
+# Clients that come and go, or break a rule.
+
+
+def test_clients_that_come_and_go_leave_no_descriptor(line: LineProcess) -> None:
+    def descriptors() -> int:
+        # Whoever left before this one came has been noticed when it is welcomed.
+        with Watcher(line.socket):
+            return len(os.listdir(f"/proc/{line.process.pid}/fd"))
+
+    before = descriptors()
+    for turn in range(20):
+        with Watcher(line.socket) as watcher, port(line):
+            line.print(b"turn %d\n" % turn)
+            watcher.expect(f"turn {turn}\n")
+    assert descriptors() == before
+
+
+def test_there_are_seats_for_many_and_the_next_one_is_told(line: LineProcess) -> None:
+    with ExitStack() as stack:
+        watchers = [stack.enter_context(Watcher(line.socket)) for _ in range(SEATS)]
+        with pytest.raises(ConsoleError, match="64 consoles are attached to uart0") as refused:
+            Watcher(line.socket)
+        assert refused.value.code == "full"
+        line.print(b"to all\n")
+        assert all(watcher.read(PATIENCE) == b"to all\n" for watcher in watchers)
+        watchers[0].close()
+        watchers[1].send(b"a turn after that one's leaving was noticed")
+        line.typed(43)
+        Watcher(line.socket).close()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        encode(b"X", b""),
+        console_wire.HEADER.pack(DATA, 1 << 30),
+        encode(JSON, b"{"),
+        encode(JSON, b"[]"),
+        encode_json({}),
+        encode_json({"mode": "everything"}),
+        encode_json({"mode": ["watch"]}),
+        encode(DATA, b"input before the introduction"),
+        encode_json({"mode": "watch"}) + encode(DATA, b"input of a watcher"),
+        encode_json({"mode": "console"}) + encode_json({"mode": "watch"}),
+    ],
+)
+def test_a_client_that_breaks_a_rule_is_told_and_parts_alone(
+    line: LineProcess, sent: bytes
+) -> None:
+    with Watcher(line.socket) as other, socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(PATIENCE)
+        client.connect(line.socket)
+        client.sendall(sent)
+        answer = b""
+        try:
+            while more := client.recv(65536):
+                answer += more
+        except ConnectionResetError:
+            pass  # we sent more than the line cared to read
+        *_, last = console_wire.Decoder(1 << 20).feed(answer)
+        error = console_wire.decode_json(last.payload)["error"]
+        assert isinstance(error, dict)
+        assert error["code"] == "protocol"
+        other.send(b"still here")
+        assert line.typed(10) == b"still here"
+
+
+def test_a_client_that_says_nothing_gets_nothing_and_disturbs_nobody(line: LineProcess) -> None:
+    with socket.socket(socket.AF_UNIX) as silent, Watcher(line.socket) as watcher:
+        silent.connect(line.socket)
+        line.print(b"output\n")
+        watcher.expect("output\n")
+        silent.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            silent.recv(1)
+
+
+# When something is missing.
+
+
+def test_a_line_that_cannot_start_says_why_and_leaves_nothing(
+    baseline: None, runtime_dir: Path
+) -> None:
+    blocked = runtime_dir / "uart0"
+    blocked.touch()
+    with LineProcess(blocked) as line:
+        assert line.process.wait(PATIENCE) == 1
+    assert line.status["ready"] is False
+    assert "uart0" in line.status["error"]
+    blocked.unlink()
+
+
+def test_a_full_disk_costs_the_log_and_nothing_else(baseline: None, runtime_dir: Path) -> None:
+    folder = runtime_dir / "uart0"
+    folder.mkdir()
+    (folder / "console.log").symlink_to("/dev/full")
+    with LineProcess(folder) as line:
+        with Watcher(line.socket) as watcher:
+            line.print(b"unlogged\n")
+            watcher.expect("unlogged\n")
+        with Watcher(line.socket) as watcher:
+            assert watcher.welcome["unlogged"] == 9
+        assert line.hang_up() == 0
+        line.left()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may hang up a terminal")
+def test_a_pty_that_is_hung_up_leaves_the_clients_their_console(line: LineProcess) -> None:
+    with Watcher(line.socket) as watcher:
+        descriptor = os.open(line.tty, os.O_RDWR | os.O_NOCTTY)
+        fcntl.ioctl(descriptor, TIOCVHANGUP)
+        os.close(descriptor)
+        line.print(b"still here\n")
+        watcher.expect("still here\n")
+        with Watcher(line.socket) as late:
+            assert late.tty is None
+            late.send(b"typed")
+            assert line.typed(5) == b"typed"
+        assert not os.path.lexists(line.folder / "tty")

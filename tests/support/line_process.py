@@ -1,0 +1,107 @@
+"""A real line process and the driver's end of its cable."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgpack
+
+from caplab.kernel.host.watcher import Watcher
+
+RUN = "import sys; from caplab.kernel.host.line import run; sys.exit(run(int(sys.argv[1])))"
+PATIENCE = 20.0
+
+
+class LineProcess:
+    """`cable` is what a driver PD holds; `hang_up` is what the system's end does to the line."""
+
+    def __init__(self, folder: Path, uart: str = "uart0") -> None:
+        self.folder = folder
+        self.cable, far = socket.socketpair()
+        self.cable.settimeout(PATIENCE)
+        spawn_read, spawn_write = os.pipe()
+        status_read, status_write = os.pipe()
+        inherited = (spawn_read, status_write, far.fileno())
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", RUN, str(spawn_read)],
+            pass_fds=inherited,
+            stdin=subprocess.DEVNULL,
+        )
+        spawn = {
+            "line": 0,
+            "uart": uart,
+            "dir": str(folder),
+            "status_fd": status_write,
+            "cable_fd": far.detach(),
+        }
+        with open(spawn_write, "wb") as pipe:
+            pipe.write(msgpack.packb(spawn))
+        for descriptor in inherited:
+            os.close(descriptor)
+        with open(status_read) as pipe:
+            self.status: dict[str, Any] = json.loads(pipe.read())
+
+    @property
+    def tty(self) -> str:
+        return str(self.status["tty"])
+
+    @property
+    def socket(self) -> str:
+        return str(self.status["socket"])
+
+    @property
+    def log(self) -> bytes:
+        return (self.folder / "console.log").read_bytes()
+
+    def print(self, data: bytes) -> None:
+        """As the driver does; returns when the line has taken it or will."""
+        self.cable.sendall(data)
+
+    def typed(self, size: int) -> bytes:
+        """What the driver reads: exactly `size` bytes."""
+        data = b""
+        while len(data) < size:
+            more = self.cable.recv(size - len(data))
+            assert more, f"the line closed the cable after {data!r}"
+            data += more
+        return data
+
+    def dropped(self) -> int:
+        """Bytes that no reader of the PTY got. Ask once a watcher has seen what was printed."""
+        with Watcher(self.socket, mode="watch", scrollback=False) as watcher:
+            count = watcher.welcome["dropped"]
+            assert isinstance(count, int)
+            return count
+
+    def hang_up(self) -> int:
+        """Close the driver's end and wait. Returns the line's exit status."""
+        self.cable.close()
+        return self.process.wait(PATIENCE)
+
+    def left(self) -> list[str]:
+        """What the line left in its folder, which is then removed, as the run directory is."""
+        names = sorted(path.name for path in self.folder.iterdir())
+        shutil.rmtree(self.folder)
+        return names
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.cable.close()
+        try:
+            self.process.wait(PATIENCE)
+        finally:
+            self.process.kill()
+            self.process.wait()
