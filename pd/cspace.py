@@ -17,7 +17,13 @@ class SlotAllocator:
     names it meets a tombstone for as long as possible, not a stranger's capability.
     """
 
-    def __init__(self, first: int = SLOT_FIRST_FREE, end: int = SLOT_FIRST_ROOT) -> None:
+    def __init__(
+        self,
+        is_full: Callable[[int], bool],
+        first: int = SLOT_FIRST_FREE,
+        end: int = SLOT_FIRST_ROOT,
+    ) -> None:
+        self._is_full = is_full
         self._fresh = iter(range(first, end))
         self._freed: deque[int] = deque()
         self._used: set[int] = set()
@@ -55,7 +61,10 @@ class SlotAllocator:
             try:
                 put(slot)
             except DeleteFirst:
-                continue
+                if self._is_full(slot):
+                    continue
+                self.free(slot)  # something else was in the way
+                raise
             except BaseException:
                 self.free(slot)
                 raise

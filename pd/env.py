@@ -64,7 +64,7 @@ class Env:
         self.semantics = info.semantics
         self.args: Mapping[str, Any] = dict(info.args)
         self.random = random.Random(info.seed)
-        self.slots = SlotAllocator()
+        self.slots = SlotAllocator(lambda slot: self.cnode.is_full(slot))
         self.first = Utcb(self, transports[0])
         self.threads = Threads(self, transports[1:])
         self.cnode = CNode(self, SLOT_CNODE, name="cnode")

@@ -188,7 +188,7 @@ def pd_alloc(
     pages: Any,
     receive: SlotPath | None = None,
 ) -> Answer:
-    """Pending."""
+    """Make an object of the PD's own: an endpoint, a notification, or pages."""
     return invoke_map(
         transport, cptr, 80, {"type": type, "slot": slot, "pages": pages}, (), receive
     )
@@ -197,17 +197,17 @@ def pd_alloc(
 def pd_lookup(
     transport: Transport, cptr: int, *, name: Any, receive: SlotPath | None = None
 ) -> Answer:
-    """Pending."""
+    """Find a capability of the PD's environment by its name; without a name, list them all."""
     return invoke_map(transport, cptr, 81, {"name": name}, (), receive)
 
 
 def pd_get_work(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
-    """Pending."""
+    """Fetch at most 16 items of work; asking shows that the items fetched before are done."""
     return invoke_map(transport, cptr, 82, {}, (), receive)
 
 
 def pd_info(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
-    """Pending."""
+    """Look at a PD."""
     return invoke_map(transport, cptr, 83, {}, (), receive)
 
 
@@ -222,7 +222,7 @@ def pd_install(
     badge: Any,
     receive: SlotPath | None = None,
 ) -> Answer:
-    """Pending."""
+    """Put a copy of a capability, with a badge if wanted, into a PD's CSpace."""
     return invoke_map(
         transport,
         cptr,
@@ -234,31 +234,31 @@ def pd_install(
 
 
 def pd_start(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
-    """Pending."""
+    """Start a PD that was created."""
     return invoke_map(transport, cptr, 85, {}, (), receive)
 
 
 def pd_kill(
     transport: Transport, cptr: int, *, signal: Any, receive: SlotPath | None = None
 ) -> Answer:
-    """Pending."""
+    """Kill a PD and wait until it is cleaned up."""
     return invoke_map(transport, cptr, 86, {"signal": signal}, (), receive)
 
 
 def pd_crash(
     transport: Transport, cptr: int, *, how: Any, after: Any, receive: SlotPath | None = None
 ) -> Answer:
-    """Pending."""
+    """Make a PD crash at its current, next or N-th system call, and wait until it is cleaned up."""
     return invoke_map(transport, cptr, 87, {"how": how, "after": after}, (), receive)
 
 
 def pd_suspend(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
-    """Pending."""
+    """Suspend every TCB of a PD."""
     return invoke_map(transport, cptr, 88, {}, (), receive)
 
 
 def pd_resume(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
-    """Pending."""
+    """Resume every suspended TCB of a PD."""
     return invoke_map(transport, cptr, 89, {}, (), receive)
 
 
@@ -275,7 +275,7 @@ def pd_create(
     path: Any,
     receive: SlotPath | None = None,
 ) -> Answer:
-    """Pending."""
+    """Make a PD that runs a program; it starts with PD_Start."""
     return invoke_map(
         transport,
         cptr,
@@ -297,5 +297,8 @@ def pd_create(
 def device_claim(
     transport: Transport, cptr: int, *, slot: Any, receive: SlotPath | None = None
 ) -> Answer:
-    """Pending."""
+    """Take a device: the capability to its interrupt line, which exists once.
+
+    seL4: seL4_IRQControl_Get
+    """
     return invoke_map(transport, cptr, 112, {"slot": slot}, (), receive)

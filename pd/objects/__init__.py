@@ -3,7 +3,7 @@
 from caplab.pd.objects.capability import Capability, Receive
 from caplab.pd.objects.cnode import CNode
 from caplab.pd.objects.device import Device
-from caplab.pd.objects.domain import Found, OwnPd, PdCap, PdService, Work
+from caplab.pd.objects.domain import Child, Found, OwnPd, PdCap, PdService, Work
 from caplab.pd.objects.endpoint import Endpoint
 from caplab.pd.objects.irq import Irq
 from caplab.pd.objects.memory import Memory
@@ -13,6 +13,7 @@ from caplab.pd.objects.tcb import Tcb
 __all__ = [
     "CNode",
     "Capability",
+    "Child",
     "Device",
     "Endpoint",
     "Found",

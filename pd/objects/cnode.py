@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from caplab.kernel.abi import WORD_BITS, ObjectType, Rights
+from caplab.kernel.abi import WORD_BITS, ObjectType, Rights, Status
 from caplab.pd import invocations
 from caplab.pd.objects.capability import Capability
 
@@ -85,6 +85,21 @@ class CNode(Capability):
         """Delete all that was derived from the slot, which stays. seL4_CNode_Revoke."""
         answer = invocations.cnode_revoke(self.transport, self.slot, index, depth)
         self.checked(answer, "CNode_Revoke")
+
+    def is_full(self, index: int) -> bool:
+        """Whether there is a capability in a slot: moving it onto itself tells, and does nothing.
+
+        Errors: RangeError (no such slot)
+        """
+        depth = WORD_BITS
+        answer = invocations.cnode_move(
+            self.transport, self.slot, index, depth, index, depth, self.slot
+        )
+        if answer.status == Status.FAILED_LOOKUP:
+            return False
+        if answer.status != Status.DELETE_FIRST:
+            self.checked(answer, "CNode_Move")
+        return True
 
     def save_caller(self, index: int, *, depth: int = WORD_BITS) -> None:
         """Move the reply capability of the caller served last into a slot, for a later `send`.

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from caplab.kernel.abi import ObjectType, Rights
 from caplab.pd import invocations
 from caplab.pd.objects.capability import Capability
+from caplab.pd.objects.endpoint import Endpoint
 from caplab.pd.stubs import Answer, fields, slot_path
+
+if TYPE_CHECKING:
+    from caplab.pd.env import Env
 
 
 class PdCap(Capability):
@@ -132,6 +136,25 @@ def _found(row: Mapping[str, Any]) -> Found:
     return Found(row["slot"], ObjectType(row["type"]), row["from"], row["renewal"])
 
 
+class Child(PdCap):
+    """A PD that this one made."""
+
+    __slots__ = ("endpoint",)
+
+    def __init__(
+        self,
+        env: Env,
+        slot: int,
+        *,
+        name: str = "",
+        renewal: int = 0,
+        endpoint: Endpoint | None = None,
+    ) -> None:
+        super().__init__(env, slot, name=name, renewal=renewal)
+        self.endpoint = endpoint
+        """The master copy, without Read, of the endpoint it serves, if it serves one."""
+
+
 class PdService(Capability):
     """The root task's service of making PDs (`rdes: [pd]` in the manifest)."""
 
@@ -147,14 +170,18 @@ class PdService(Capability):
         threads: int = 1,
         devices: Sequence[str] = (),
         serves: str | None = None,
-        path: Sequence[str] = (),
-    ) -> PdCap:
+        path: Sequence[str] | None = None,
+    ) -> Child:
         """Make a PD; it runs from `start` on. `run` is what the manifest's key takes.
 
-        Errors: InvalidArgument, IllegalOperation (a PD of that name lives)
+        `devices` are some of the own ones, `path` are its code roots (the own ones if None). With
+        `serves="endpoint"` the child has Read on a new endpoint, and `child.endpoint` is the
+        master copy to mint its clients' capabilities from.
+        Errors: DeleteFirst (a PD of that name lives), InvalidArgument (first word: which),
+        RangeError (threads), NotEnoughMemory (too many PDs)
         """
-
-        def put(slot: int) -> None:
+        slot = self.env.slots.alloc()
+        try:
             answer = invocations.pd_create(
                 self.transport,
                 self.slot,
@@ -164,9 +191,12 @@ class PdService(Capability):
                 threads=threads,
                 devices=list(devices),
                 serves=serves,
-                path=list(path),
+                path=None if path is None else list(path),
                 receive=slot_path(slot),
             )
-            self.checked(answer, "PD_Create")
-
-        return PdCap(self.env, self.env.slots.place(put), name=name)
+            made = fields(self.checked(answer, "PD_Create").data)
+        except BaseException:
+            self.env.slots.free(slot)
+            raise
+        endpoint = Endpoint(self.env, made["endpoint"], name=name) if made["endpoint"] else None
+        return Child(self.env, slot, name=name, endpoint=endpoint)

@@ -1,0 +1,195 @@
+"""The zygote: has the PD runtime imported, and forks protection domains and lines from it.
+
+`python -m caplab.kernel.host.zygote FD`, where FD is its end of a SOCK_SEQPACKET channel to the
+kernel. Messages are msgpack maps; descriptors travel beside them:
+
+- `{"op": "spawn", "pd": n, "name": s}` + [spawn pipe, output, one register per device…]
+- `{"op": "line", "line": i, "uart": s}` + [spawn pipe, status pipe, its end of the cable]
+- answered by `{"op": "started", "pd"|"line": n, "pid": p}` + [pidfd], and when the child is reaped
+  `{"op": "exited", "pd"|"line": n, "status": wait status}`; or by
+  `{"op": "refused", "reason": s, …}` with the request's own numbers, after which nothing runs.
+
+A child finds its spawn pipe at 3 and the rest from 4 on. The zygote has one thread and never a
+ZeroMQ context, so that its children may have theirs; it imports no server, client or user code,
+so that a restart runs the edited file. When the kernel is gone it kills its children and ends.
+"""
+
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import msgpack
+
+from caplab.kernel.host.fork import SPAWN_FD, Prctl, fork, prepare
+from caplab.pd.window import leave_segments_to_the_kernel
+
+PRELOADED = (
+    "zmq",
+    "msgpack",
+    "google.protobuf.descriptor_pool",
+    "google.protobuf.internal.builder",
+    "google.protobuf.message",
+    "google.protobuf.runtime_version",
+    "google.protobuf.symbol_database",
+    "multiprocessing.shared_memory",
+    "caplab.pd.runtime",
+    "caplab.kernel.host.line",
+)
+"""What every child shares with the zygote instead of loading it. zmq is loaded, never used."""
+MESSAGE_MAX = 65536
+FDS_MAX = 64
+LINE_FDS = 3
+
+
+class BadRequest(Exception):
+    """A message the zygote cannot act on."""
+
+
+class Child(NamedTuple):
+    """A process that was forked and not yet reaped."""
+
+    pid: int
+    about: dict[str, int]
+    """`{"pd": n}` or `{"line": i}`: what every message about it says."""
+
+
+class Zygote:
+    """Forks on request, reports exits, until the channel ends."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._prctl = Prctl()
+        self._poll = select.poll()
+        self._children: dict[int, Child] = {}
+        """By pidfd. A pidfd becomes readable with the exit, so no SIGCHLD is needed, and
+        children have no handler to put back."""
+        self._run_pd: Callable[[int], int] = import_module("caplab.pd.runtime").run
+        self._run_line: Callable[[int], int] = import_module("caplab.kernel.host.line").run
+
+    def serve(self) -> None:
+        """Handle messages and exits until the kernel is gone; then no child is left."""
+        self._poll.register(self._channel, select.POLLIN)
+        try:
+            while True:
+                for fd, events in self._poll.poll():
+                    if fd != self._channel.fileno():
+                        self._reap(fd)
+                    elif not self._handle(hung_up=bool(events & select.POLLHUP)):
+                        return
+        except (BrokenPipeError, ConnectionResetError):
+            return  # a report found no kernel
+        finally:
+            self._end_children()
+
+    def _handle(self, *, hung_up: bool) -> bool:
+        """Read one message and act on it; False at the channel's end."""
+        data, fds, flags, _ = socket.recv_fds(
+            self._channel, MESSAGE_MAX, FDS_MAX, socket.MSG_CMSG_CLOEXEC
+        )
+        if not data and hung_up:
+            return False
+        request: dict[str, Any] = {}
+        try:
+            if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+                raise BadRequest("it is too long, or has too many descriptors")
+            request = parse(data)
+            self._fork(request, fds)
+        except (BadRequest, OSError) as error:
+            print(f"zygote: refused {request or data[:64]!r}: {error}", file=sys.stderr, flush=True)
+            self._tell({"op": "refused", "reason": str(error), **subject(request)})
+        finally:
+            for fd in fds:
+                os.close(fd)
+        return True
+
+    def _fork(self, request: dict[str, Any], fds: Sequence[int]) -> None:
+        about = subject(request)
+        if request["op"] == "spawn":
+            if len(fds) < 2:
+                raise BadRequest(f"a PD needs a spawn pipe and an output, not {len(fds)} of them")
+            spawn_pipe, output, *rest = fds
+            placed = {1: output, 2: output, SPAWN_FD: spawn_pipe}
+            placed.update(enumerate(rest, SPAWN_FD + 1))
+            pid = fork(self._run_pd, placed, request["name"], self._prctl)
+        else:
+            if len(fds) != LINE_FDS:
+                raise BadRequest(f"a line needs {LINE_FDS} descriptors, not {len(fds)}")
+            placed = {1: 2, 2: 2, **dict(enumerate(fds, SPAWN_FD))}
+            pid = fork(self._run_line, placed, f"line {request['uart']}", self._prctl)
+        try:
+            pidfd = os.pidfd_open(pid)
+        except OSError:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise
+        self._children[pidfd] = Child(pid, about)
+        self._poll.register(pidfd, select.POLLIN)
+        self._tell({"op": "started", **about, "pid": pid}, [pidfd])
+
+    def _reap(self, pidfd: int) -> None:
+        child = self._children.pop(pidfd)
+        self._poll.unregister(pidfd)
+        os.close(pidfd)
+        _, status = os.waitpid(child.pid, 0)
+        self._tell({"op": "exited", **child.about, "status": status})
+
+    def _tell(self, message: dict[str, Any], fds: Sequence[int] = ()) -> None:
+        socket.send_fds(self._channel, [msgpack.packb(message)], fds)
+
+    def _end_children(self) -> None:
+        for child in self._children.values():
+            os.kill(child.pid, signal.SIGKILL)  # not reaped yet, so the pid is still theirs
+        for pidfd, child in self._children.items():
+            os.waitpid(child.pid, 0)
+            os.close(pidfd)
+        self._children.clear()
+
+
+NUMBERED = {"spawn": ("pd", "name"), "line": ("line", "uart")}
+"""Per operation: the key of its number, and of its name."""
+
+
+def parse(data: bytes) -> dict[str, Any]:
+    """A request with the keys its operation needs. Raises BadRequest."""
+    try:
+        request = msgpack.unpackb(data)
+    except (ValueError, msgpack.UnpackException) as error:
+        raise BadRequest(f"it is no msgpack: {error}") from None
+    if not isinstance(request, dict) or request.get("op") not in NUMBERED:
+        raise BadRequest("it is no map with a known op")
+    number, name = NUMBERED[request["op"]]
+    if type(request.get(number)) is not int or not isinstance(request.get(name), str):
+        raise BadRequest(f"{request['op']} needs a number {number!r} and a string {name!r}")
+    return request
+
+
+def subject(request: dict[str, Any]) -> dict[str, int]:
+    """Whom a request is about, as far as it says."""
+    return {key: request[key] for key in ("pd", "line") if type(request.get(key)) is int}
+
+
+def main() -> None:
+    """Load what children share, then serve the channel whose descriptor is argv[1]."""
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    channel.set_inheritable(False)
+    Prctl().die_with_parent()
+    prepare()
+    # Never collect here: that would leave holes in the pages that children share, and each
+    # child would fill them and so have copies of its own.
+    gc.disable()
+    for module in PRELOADED:
+        import_module(module)
+    leave_segments_to_the_kernel()
+    zygote = Zygote(channel)
+    gc.freeze()
+    zygote.serve()
+
+
+if __name__ == "__main__":
+    main()
