@@ -198,7 +198,7 @@ class Launcher:
     def _clear(self) -> dict[str, Any]:
         """Remove the run directory; say what had to be removed, and what is there nevertheless."""
         words = self._keep_last_words()
-        segments = rundir.segments_of(self._run_dir)
+        prefix = rundir.prefix_of(self._run_dir)
         cleared = rundir.reap(self._run_dir)
         return {
             "ended": self._status,
@@ -210,7 +210,7 @@ class Launcher:
             },
             "left": {
                 "processes": len(_children()),
-                "segments": sum(segment.exists() for segment in segments),
+                "segments": len(rundir.segments(prefix)),
                 "files": int(self._run_dir.exists()),
             },
         }

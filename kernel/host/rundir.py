@@ -111,7 +111,7 @@ def is_running(path: Path) -> bool:
 
 def list_running() -> list[Run]:
     """Every system of this user that is starting, running or ending, by name."""
-    return [Run(path.name, path.resolve(), _info(path)) for path in _runs() if is_running(path)]
+    return [Run(path.name, path.resolve(), read_info(path)) for path in _runs() if is_running(path)]
 
 
 def find(name: str) -> Run | None:
@@ -119,7 +119,7 @@ def find(name: str) -> Run | None:
     path = base() / name
     if not _NAME.fullmatch(name) or not is_running(path):
         return None
-    return Run(name, path.resolve(), _info(path))
+    return Run(name, path.resolve(), read_info(path))
 
 
 def reap_stale() -> list[Cleared]:
@@ -133,10 +133,9 @@ def reap_stale() -> list[Cleared]:
 def reap(path: Path) -> Cleared:
     """Remove a run directory and the segments of its system. Its processes must be dead."""
     run_dir = path.resolve()
-    segments = 0
-    for segment in segments_of(run_dir):
+    ours = segments(prefix_of(run_dir))
+    for segment in ours:
         segment.unlink(missing_ok=True)
-        segments += 1
     sockets = files = 0
     for folder, _, names in os.walk(run_dir):
         for name in names:
@@ -147,7 +146,7 @@ def reap(path: Path) -> Cleared:
     for place in (path, Path(link) if link else path):
         if place.is_symlink() and place.resolve() == run_dir:
             place.unlink()
-    return Cleared(name, segments, sockets, files)
+    return Cleared(name, len(ours), sockets, files)
 
 
 def name_of(run_dir: Path) -> str:
@@ -155,10 +154,15 @@ def name_of(run_dir: Path) -> str:
     return Path(_read_text(run_dir / "link") or run_dir).name
 
 
-def segments_of(run_dir: Path) -> list[Path]:
-    """The shared memory segments that bear the names of this run and belong to this user."""
+def prefix_of(run_dir: Path) -> str:
+    """What the names of this run's segments begin with; empty when that is not known."""
     prefix = _read_json(run_dir / "boot.json").get("shm_prefix")
-    if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
+    return prefix if isinstance(prefix, str) and _PREFIX.fullmatch(prefix) else ""
+
+
+def segments(prefix: str) -> list[Path]:
+    """The shared memory segments of a run that belong to this user."""
+    if not prefix:
         return []
     with os.scandir(SHM) as entries:
         return [
@@ -228,7 +232,7 @@ def _private(folder: Path) -> Path:
 
 
 def _already_running(name: str, path: Path) -> HostError:
-    pid = _info(path).get("kernel_pid")
+    pid = read_info(path).get("kernel_pid")
     who = f"its kernel is process {pid}" if pid else "it is just starting or ending"
     return HostError(
         "already-running",
@@ -278,7 +282,7 @@ def _owner(path: Path | str) -> int | None:
     return status.st_uid if stat.S_ISDIR(status.st_mode) else None
 
 
-def _info(path: Path) -> dict[str, Any]:
+def read_info(path: Path) -> dict[str, Any]:
     return _read_json(path / "run.json")
 
 

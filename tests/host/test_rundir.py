@@ -163,7 +163,8 @@ def test_creating_a_system_clears_the_dead_one_of_the_same_name() -> None:
 def test_a_prefix_that_is_not_a_runs_own_removes_no_segment(prefix: object) -> None:
     with claimed("hello") as claim:
         (claim.path / "boot.json").write_text(json.dumps({"shm_prefix": prefix}))
-        assert rundir.segments_of(claim.path) == []
+        assert rundir.prefix_of(claim.path) == ""
+        assert rundir.segments("") == []
 
 
 def test_a_link_inside_a_dead_run_is_removed_and_not_followed(runtime_dir: Path) -> None:

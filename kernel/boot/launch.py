@@ -1,0 +1,159 @@
+"""Starting a system: the run directory, the launcher in it, and the channel to the launcher."""
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from caplab.kernel.boot.build import build
+from caplab.kernel.boot.checked import CheckedSystem
+from caplab.kernel.boot.control import Control, Question, readable
+from caplab.kernel.host import rundir
+from caplab.kernel.host.errors import HostError, NotRunning, SystemFailed
+
+PACKET = 128 * 1024
+KNOCK = 0.005
+"""Seconds between two looks for the control socket of a kernel that is starting."""
+
+Spec = dict[str, Any]
+Message = dict[str, Any]
+
+
+def specification(
+    system: CheckedSystem,
+    *,
+    name: str | None = None,
+    arms: Sequence[Mapping[str, Any]] = (),
+    exit_code_from: str | None = None,
+) -> Spec:
+    """The boot specification, with what the command line says in place of the manifest's word."""
+    prefix = f"cl.{secrets.token_hex(4)}."
+    try:
+        spec = build(system, shm_prefix=prefix, name=name, arms=arms)
+    except ValueError as error:
+        raise HostError("bad-request", f"{error}.", status=2) from error
+    if exit_code_from is not None:
+        names = [pd["name"] for pd in spec["pds"]]
+        if exit_code_from not in names:
+            raise HostError(
+                "no-such-pd",
+                f"There is no PD {exit_code_from} to take the exit code from.",
+                f"The PDs are {', '.join(names)}.",
+                status=2,
+            )
+        spec["exit_code_from"] = exit_code_from
+    return spec
+
+
+class Launched:
+    """A launcher that is our child, and its channel. Losing this object ends the system."""
+
+    def __init__(self, spec: Spec, record: Path | None = None, paranoid: bool = False) -> None:
+        self.name = str(spec["name"])
+        claim = rundir.create(self.name, spec["uarts"])
+        self.run_dir = claim.path
+        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            (claim.path / "boot.json").write_text(json.dumps(spec))
+            self.process = self._start(claim, theirs, record, paranoid)
+        except BaseException:
+            self._channel.close()
+            rundir.reap(claim.path)
+            raise
+        finally:
+            theirs.close()
+            os.close(claim.lock)
+
+    @staticmethod
+    def _start(
+        claim: rundir.Claim, theirs: socket.socket, record: Path | None, paranoid: bool
+    ) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-P", "-m", "caplab.kernel.host.launcher"]
+        command += [str(claim.path), str(theirs.fileno()), str(claim.lock)]
+        if record is not None:
+            command += ["--record", str(record.absolute())]
+        if paranoid:
+            command.append("--paranoid")
+        with open(claim.path / "launcher.log", "wb") as log:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[theirs.fileno(), claim.lock],
+                start_new_session=True,  # no terminal, so that ^C reaches no PD
+            )
+
+    def fileno(self) -> int:
+        return self._channel.fileno()
+
+    def receive(self) -> Message | None:
+        """The launcher's next message; None once it has gone."""
+        try:
+            packet = self._channel.recv(PACKET)
+        except ConnectionResetError:
+            return None
+        message: Message | None = msgpack.unpackb(packet) if packet else None
+        return message
+
+    def last_words(self) -> Message | None:
+        """The launcher's last message, read past all others; None when it was killed."""
+        while (message := self.receive()) is not None:
+            if "ended" in message:
+                return message
+        return None
+
+    def say(self, request: str) -> None:
+        """`detach`, `quiet` or `kill`; nothing happens when the launcher has gone."""
+        try:
+            self._channel.send(msgpack.packb({"do": request}))
+        except OSError:
+            pass
+
+    def reached(self, control: Control, op: str, tell: Callable[[Message], None]) -> Question:
+        """Put a question to the kernel as soon as it listens; `tell` gets what is said meanwhile.
+
+        Raises SystemFailed when the system ends before.
+        """
+        while True:
+            try:
+                return control.begin(op)
+            except NotRunning:
+                if not readable(self, KNOCK):
+                    continue
+            message = self.receive()
+            if message is None or "ended" in message:
+                raise self.failure(message)
+            tell(message)
+
+    def failure(self, ended: Message | None) -> SystemFailed:
+        """Why the system is not there any more, as far as its launcher can tell."""
+        if ended is None:
+            return SystemFailed(
+                f"The launcher of {self.name} was killed, and everything died with it.",
+                "Start it again: `caplab up` clears what is left first.",
+            )
+        words = ended.get("words")
+        code = os.waitstatus_to_exitcode(ended["ended"])
+        if code < 0:
+            return SystemFailed(f"The kernel of {self.name} was ended by signal {-code}.")
+        return SystemFailed(
+            f"The kernel of {self.name} ended with status {code}.",
+            f"That is a fault in caplab; its last words are in {words}." if words else "",
+            "kernel-failed",
+        )
+
+    def close(self) -> None:
+        """Let go. Unless it was told to detach, the launcher takes the system down."""
+        self._channel.close()
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait for the launcher's own end, after which nothing of the system is left."""
+        self.process.wait(timeout)

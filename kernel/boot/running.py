@@ -1,0 +1,251 @@
+"""A system that runs, as an operator sees it: what the command line and `System` are made of."""
+
+import difflib
+import os
+import signal as signals
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from caplab.kernel.boot.control import Answer, Control, readable
+from caplab.kernel.host import rundir
+from caplab.kernel.host.drain import log_path
+from caplab.kernel.host.errors import HostError, NotRunning, OutOfTime, RequestRefused
+
+END_PATIENCE = 15.0
+"""Seconds from the answer to `down` until the launcher has cleared everything away."""
+CRASHES = ("segv", "abort", "exception", "exit:N", "hang", "oom", "bus")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One PD as `ps` shows it."""
+
+    pd: str
+    generation: int
+    pid: int | None
+    role: str
+    state: str
+    reason: str
+    exit_code: int | None
+    calls: int
+    caps: int
+    tcbs: tuple[Answer, ...] = ()
+
+    @property
+    def alive(self) -> bool:
+        return self.state not in ("exited", "killed", "faulted")
+
+    @classmethod
+    def of(cls, row: Answer) -> Self:
+        known = {name: row[name] for name in cls.__dataclass_fields__ if name in row}
+        return cls(**{**known, "tcbs": tuple(row.get("tcbs", ()))})
+
+
+class Running:
+    """A system of this user, found by its run directory."""
+
+    def __init__(self, name: str, run_dir: Path) -> None:
+        self.name = name
+        self.run_dir = run_dir
+        self.control = Control(name, run_dir / "control.sock")
+
+    @classmethod
+    def attach(cls, name: str | None = None) -> Self:
+        """The running system of this name; without one, the only one there is.
+
+        Raises NotRunning, or HostError (status 2) when several run and none is named.
+        """
+        wanted = name or os.environ.get("CAPLAB_SYSTEM") or None
+        if wanted is not None and (run := rundir.find(wanted)) is not None:
+            return cls(run.name, run.path)
+        runs = rundir.list_running()
+        names = ", ".join(run.name for run in runs)
+        if wanted is not None:
+            fix = (
+                f"Running: {names}." if runs else "Nothing is running; `caplab up` starts a system."
+            )
+            raise NotRunning(f"No system called {wanted} is running.", fix)
+        if not runs:
+            raise NotRunning("No system is running.", "Start one with `caplab up`.")
+        if len(runs) > 1:
+            raise HostError(
+                "several-systems",
+                f"Several systems are running: {names}.",
+                f"Say which: -n {runs[0].name}, or CAPLAB_SYSTEM={runs[0].name}.",
+                status=2,
+            )
+        return cls(runs[0].name, runs[0].path)
+
+    # -- look --------------------------------------------------------------------------------
+
+    def info(self) -> Answer:
+        """What the kernel says of itself: system, pids, when it started."""
+        return self.control.ask("info")
+
+    def ps(self) -> list[Row]:
+        """Every PD, the dead ones of each name included."""
+        return [Row.of(row) for row in self.control.ask("ps")["pds"]]
+
+    def pd(self, name: str) -> Row:
+        """One PD; RequestRefused when there is none of this name."""
+        rows = {row.pd: row for row in self.ps()}
+        if name not in rows:
+            raise self._no_such_pd(name, list(rows))
+        return rows[name]
+
+    def watch(self) -> Iterator[Answer]:
+        """The announcements from now on, until the system ends: `{"pd", "state", "reason", …}`."""
+        with self.control.watch() as question:
+            yield from question.events()
+
+    def logs(self, pd: str) -> bytes:
+        """What the PD has printed, as far as it is kept (the last 256 to 512 KiB)."""
+        path = log_path(self.run_dir / "logs", pd)
+        if not path.exists():
+            self.pd(pd)
+        kept = [path.with_suffix(".log.1"), path]
+        return b"".join(part.read_bytes() for part in kept if part.exists())
+
+    def uarts(self) -> list[str]:
+        """The names of its UARTs."""
+        return sorted(path.parent.name for path in self.run_dir.glob("*/console.log"))
+
+    def uart_path(self, uart: str = "uart0") -> Path:
+        """The PTY at the end of a UART's cable."""
+        return (self.run_dir / uart / "tty").readlink()
+
+    # -- break -------------------------------------------------------------------------------
+
+    def kill(
+        self, pd: str, *, signal: int | str = signals.SIGKILL, after: int | None = None
+    ) -> Answer:
+        """Send a signal, once the PD makes its `after`-th system call if that is given.
+
+        Returns what was done about the death, in order, when the PD is reaped and everything the
+        root task does itself is done.
+        """
+        words: Answer = {"pd": pd, "signal": signal_number(signal)}
+        return self._about(pd, "kill", words if after is None else {**words, "after": after})
+
+    def crash(self, pd: str, how: str = "segv", *, after: int | None = None) -> Answer:
+        """Let the PD crash by itself: segv, abort, exception, exit:N, hang, oom or bus."""
+        words: Answer = {"pd": pd, "how": how}
+        return self._about(pd, "crash", words if after is None else {**words, "after": after})
+
+    def suspend(self, pd: str) -> Row:
+        """Stop every TCB of the PD until `resume`."""
+        return Row.of(self._about(pd, "suspend", {"pd": pd}))
+
+    def resume(self, pd: str) -> Row:
+        return Row.of(self._about(pd, "resume", {"pd": pd}))
+
+    # -- end ---------------------------------------------------------------------------------
+
+    def wait(self, timeout: float | None = None) -> Answer:
+        """Wait until every PD that is not a server has ended: `{"finished", "failed"}`.
+
+        Raises OutOfTime, saying who waits for whom.
+        """
+        try:
+            return self.control.ask("wait", timeout=timeout)
+        except OutOfTime:
+            raise self.too_long(timeout or 0.0) from None
+
+    def too_long(self, seconds: float) -> OutOfTime:
+        """What to say when the clients have not ended in time: who waits for whom."""
+        try:
+            waits = who_waits(self.ps())
+        except HostError as error:
+            waits = [str(error)]
+        fix = "\n".join(waits)
+        return OutOfTime(f"{self.name} has not finished within {seconds:g} s.", fix)
+
+    def down(self) -> Answer:
+        """Stop everything in reverse order, and see what is left: `{"pds", "seconds", "left"}`."""
+        census = Census(self.run_dir)
+        answer = self.control.ask("down")
+        census.await_end(END_PATIENCE)
+        return {**answer, "left": census.left()}
+
+    def _about(self, pd: str, op: str, words: Answer) -> Answer:
+        try:
+            return self.control.ask(op, timeout=None, **words)
+        except RequestRefused as refused:
+            if refused.code == "no-such-pd":
+                raise self._no_such_pd(pd, [row.pd for row in self.ps()]) from None
+            raise
+
+    def _no_such_pd(self, pd: str, names: list[str]) -> RequestRefused:
+        close = difflib.get_close_matches(pd, names, n=1)
+        fix = f"Did you mean {close[0]}? " if close else ""
+        listed = f"The PDs of {self.name} are {', '.join(names)}."
+        return RequestRefused("no-such-pd", f"There is no PD {pd!r}.", fix + listed)
+
+
+class Census:
+    """Who and what belongs to a system, so that it can be counted once the system is gone."""
+
+    def __init__(self, run_dir: Path) -> None:
+        import psutil  # heavy, and needed by few commands
+
+        self._run_dir = run_dir
+        self._prefix = rundir.prefix_of(run_dir)
+        info = rundir.read_info(run_dir)
+        self._launcher = _pidfd(info.get("launcher_pid"))
+        try:
+            kernel = psutil.Process(info["kernel_pid"])
+            self._processes = [kernel, *kernel.children(recursive=True)]
+        except (KeyError, psutil.NoSuchProcess):
+            self._processes = []
+
+    def await_end(self, timeout: float) -> None:
+        """Wait until the launcher has ended, which it does last of all."""
+        if self._launcher is not None:
+            readable(self._launcher, timeout)
+            os.close(self._launcher)
+            self._launcher = None
+
+    def left(self) -> dict[str, int]:
+        """What is there nevertheless."""
+        paths = list(self._run_dir.rglob("*")) if self._run_dir.exists() else []
+        sockets = sum(path.is_socket() for path in paths)
+        return {
+            "processes": sum(process.is_running() for process in self._processes),
+            "segments": len(rundir.segments(self._prefix)),
+            "sockets": sockets,
+            "files": len(paths) - sockets,
+        }
+
+
+def who_waits(rows: list[Row]) -> list[str]:
+    """A line for each PD that lives: what it is doing, and whom it waits for."""
+    return [
+        f"{row.pd} ({row.role}) is {row.state}" + (f": {row.reason}" if row.reason else "")
+        for row in rows
+        if row.alive
+    ]
+
+
+def signal_number(signal: int | str) -> int:
+    """9, "9", "KILL" and "SIGKILL" are the same signal."""
+    word = str(int(signal)) if isinstance(signal, int) else signal.strip().upper()
+    if word.isdecimal() and 1 <= int(word) < signals.NSIG:
+        return int(word)
+    number = getattr(signals, word if word.startswith("SIG") else f"SIG{word}", None)
+    if not isinstance(number, signals.Signals):
+        raise RequestRefused(
+            "bad-signal",
+            f"There is no signal {signal}.",
+            "KILL, TERM, SEGV or a number, for example.",
+        )
+    return int(number)
+
+
+def _pidfd(pid: object) -> int | None:
+    """A descriptor that becomes readable when the process ends; None if it has."""
+    try:
+        return os.pidfd_open(pid) if isinstance(pid, int) else None
+    except ProcessLookupError:
+        return None
