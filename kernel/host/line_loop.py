@@ -249,7 +249,7 @@ class Line:
         looks = 2  # Linux hands output on to a PTY's reader in parts, with nothing in between
         while (left := end - time.monotonic()) > 0:
             looks = 2 if self._unread() else looks - 1
-            if looks == 0 and not any(seat.outbox for seat in self._seats):
+            if looks <= 0 and not any(seat.outbox for seat in self._seats):
                 return
             self._turn(min(left, GLANCE))
 

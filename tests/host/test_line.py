@@ -122,7 +122,10 @@ def test_a_pyserial_reader_that_does_not_read_costs_the_driver_no_wait(line: Lin
         dropped = line.dropped()
         assert 0 < dropped < len(text) - BACKLOG
         kept = len(text) + len(END) - dropped
-        assert pts.read(kept) == text[:kept]
+        got = pts.read(kept)
+        assert len(got) == kept
+        # Where more is missing depends on when Linux made room again.
+        assert got[:BACKLOG] == text[:BACKLOG]
         line.print(b"again\n")
         assert pts.readline() == b"again\n"
 
