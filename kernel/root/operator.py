@@ -62,7 +62,7 @@ def report_of(target: PD) -> Report:
 def deliver(k: Kernel, target: PD, number: int, who: str) -> None:
     """Send a signal; a deadly one silences the PD at once."""
     report = report_of(target)
-    report.began = report.began or k.now
+    report.began = k.now
     report.add("kill", target.name, signal=signal_name(number))
     if number == 9:
         doom(k, target, f"SIGKILL by {who}")
@@ -164,11 +164,13 @@ def _kill(k: Kernel, root: RootTask, event: Operator) -> None:
     fine, after = _after(k, event, target)
     if not fine:
         return
-    report = report_of(target)
     if number in HARMLESS:
-        deliver(k, target, number, "operator")
-        k.effects.append(Answer(event.request, report.as_dict()))
+        k.effects.append(Kill(target.number, number))
+        passing = Report(target, k.now)
+        passing.add("kill", target.name, signal=signal_name(number))
+        k.effects.append(Answer(event.request, passing.as_dict()))
         return
+    report = report_of(target)
     report.requests.append(event.request)
     if after is None:
         deliver(k, target, number, "operator")

@@ -51,6 +51,9 @@ def advance(k: Kernel, root: RootTask) -> None:
         ready = [left[-1]]
     for one in reversed(ready):
         stop(k, one)
+    if any(one.state == "dead" for one in ready):
+        # One that was never started is gone at once, and nothing else will call this again.
+        advance(k, root)
 
 
 def stop(k: Kernel, one: PD) -> None:
