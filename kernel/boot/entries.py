@@ -11,7 +11,7 @@ from typing import Any
 
 from caplab.kernel.boot.checked import CheckedPd
 from caplab.kernel.boot.model import Keys, PdKeys
-from caplab.kernel.boot.problems import Note, Place, Problem
+from caplab.kernel.boot.problems import ENOUGH, Note, Place, Problem
 from caplab.kernel.boot.programs import Found, Programs
 from caplab.kernel.boot.shape import Shape
 from caplab.kernel.boot.yaml_marks import Step
@@ -88,7 +88,7 @@ def entries(shape: Shape, keys: Keys, folder: Path) -> dict[str, Entry]:
         own = _roots(shape, ("pds", name, "path"), pd.path, folder)
         roots = tuple(dict.fromkeys([str(folder), *common, *own]))
         program = None
-        if pd.run:
+        if pd.run and len(shape.problems) <= ENOUGH:
             program = programs.look(pd.run, roots, shape.document.place(("pds", name, "run")))
             shape.problems += program.problems
         found[name] = Entry(name, pd, roots, program, shape)

@@ -114,7 +114,7 @@ def _absent(path: Path, file: str) -> Unreadable:
     names = shipped()
     beside = [str(each) for suffix in SUFFIXES for each in path.parent.glob(f"*{suffix}")]
     near = meant(file, [*names, *beside])
-    fix = f"write {near}" if near else f"name a file, or one of {', '.join(names) or 'yours'}"
+    fix = f"write {near}" if near else "correct the path"
     what = "no file" if "/" in file or file.endswith(SUFFIXES) else "neither a file nor a system"
     note = Note(f"caplab comes with {', '.join(names)}") if names and near is None else None
     problem = Problem("CL001", f"{what} {file}", Place(file), fix, (note,) if note else ())

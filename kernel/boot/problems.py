@@ -16,6 +16,8 @@ SENTENCE = 400
 """Characters of a message that are shown."""
 SHOWN = 50
 """Problems that are written out; the rest are counted."""
+ENOUGH = 200
+"""Problems after which no more are looked for."""
 CANDIDATES = 500
 """Among more names than these no resemblance is sought: comparing costs time with each."""
 
@@ -153,10 +155,12 @@ def meant(word: object, names: Iterable[str]) -> str | None:
     if not isinstance(word, str) or len(known) > CANDIDATES or len(word) > WIDTH:
         return None
     folded = {name.casefold(): name for name in known}
-    if (same := folded.get(word.casefold())) is not None:
-        return same
-    close = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.72)
-    return folded[close[0]] if close else None
+    wanted = word.casefold()
+    if wanted in folded:
+        return folded[wanted]
+    close = difflib.get_close_matches(wanted, folded, n=3, cutoff=0.72)
+    begun = [one for one in close if one[:1] == wanted[:1]]  # a slip rarely hits the first letter
+    return folded[(begun or close)[0]] if close else None
 
 
 def listing(names: Iterable[str]) -> str:

@@ -9,14 +9,11 @@ from collections.abc import Callable, Sequence
 
 from caplab.kernel.boot.entries import Entry
 from caplab.kernel.boot.model import Keys
-from caplab.kernel.boot.problems import Note, Place, Problem, listing, meant
+from caplab.kernel.boot.problems import ENOUGH, Note, Place, Problem, listing, meant
 from caplab.kernel.boot.programs import shown
 from caplab.kernel.boot.shape import Shape
 from caplab.kernel.boot.signature import Misfit, Signature, misfits
 from caplab.kernel.boot.yaml_marks import Step
-
-ENOUGH = 200
-"""Problems after which no more are looked for."""
 
 
 class Routes:
@@ -26,7 +23,7 @@ class Routes:
         self.shape, self.keys, self.pds = shape, keys, pds
         self.document, self.problems = shape.document, shape.problems
         declared = self.document.data["pds"]
-        self.declared: list[str] = list(declared)
+        self.declared: dict[str, None] = dict.fromkeys(declared)
         """Every name under `pds`, those refused for something else included."""
 
     def judge(self) -> None:
@@ -77,7 +74,7 @@ class Routes:
             self._add("CL022", message, at, "remove it, or name another PD")
         elif provider not in self.declared:
             message = f"`{pd.name}` uses `{provider}`, and there is no such PD"
-            self._no_pd("CL020", message, at, provider, serving=True)
+            self._no_pd("CL020", message, at, provider, by=pd.name)
         elif other is not None and other.known("serves") and not other.serves:
             message = f"`{pd.name}` uses `{provider}`, which serves nothing"
             note = Note(f"`{provider}` is declared here, without `serves`", other.declared)
@@ -89,7 +86,7 @@ class Routes:
         for index, managed in enumerate(pd.keys.manages):
             if managed not in self.declared:
                 message = f"`{pd.name}` manages `{managed}`, and there is no such PD"
-                self._no_pd("CL024", message, pd.at("manages", index), managed)
+                self._no_pd("CL024", message, pd.at("manages", index), managed, pd.name)
 
     def _devices(self, pd: Entry) -> None:
         self._unique(("pds", pd.name, "devices"), pd.keys.devices)
@@ -106,7 +103,7 @@ class Routes:
             message = f"`{pd.name}` drives `{device}`, and there is no such UART"
             if uarts:
                 there = self.document.place(("uarts",), key=True)
-                notes = (*notes, Note(f"the UARTs are {listing(dict.fromkeys(uarts))}", there))
+                notes = (*notes, Note(f"declared here: {listing(dict.fromkeys(uarts))}", there))
             else:
                 notes = (*notes, Note("the system declares no UART"))
             self._add("CL023", message, at, fix, notes)
@@ -126,22 +123,25 @@ class Routes:
             near = meant(misfit.name, [each for each in misfit.near if each not in pd.keys.args])
             fix = f"write {near}" if near else misfit.fix
             note = Note("its parameters", _declaration(pd, signature))
-            message = f"`{pd.name}`: {misfit.message}"
-            self._add(misfit.code, message, _argument(pd, misfit), fix, (note,))
+            at = _argument(pd, misfit)
+            if not any(problem.place == at for problem in self.document.problems):
+                self._add(misfit.code, f"`{pd.name}`: {misfit.message}", at, fix, (note,))
 
     def _served_at(self, pd: Entry) -> tuple[Note, ...]:
         at, notes = pd.given("serves")
-        return notes or (Note("it serves, by this", at),)
+        return notes or (Note("it serves because of this", at),)
 
-    def _no_pd(self, code: str, message: str, at: Place, name: str, serving: bool = False) -> None:
-        """A name that is no PD's: with the PD that was meant, or those there are."""
-        names = self.declared
+    def _no_pd(self, code: str, message: str, at: Place, name: str, by: str = "") -> None:
+        """A name that is no PD's, given `by` a PD: with the PD that was meant, or those there are.
+        What is used must serve."""
+        serving = code == "CL020"
+        names = [one for one in self.declared if one != by]
         if serving:
-            names = [pd.name for pd in self.pds.values() if pd.serves]
+            names = [one for one in names if one in self.pds and self.pds[one].serves]
         near = meant(name, names)
         if near is None:
-            what = "the PDs that serve something are" if serving else "the PDs are"
-            note = Note(f"{what} {listing(names)}")
+            what = "PDs that serve something" if serving else "PDs of this system"
+            note = Note(f"{what}: {listing(names)}")
             fix = f"declare `{name}` under `pds`, or name one of them"
         else:
             serves = " and serves an endpoint" if serving else ""

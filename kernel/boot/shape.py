@@ -58,7 +58,9 @@ class Shape:
     ) -> dict[str, Any] | None:
         """A mapping without its `x-` keys, its empty keys and those that are not built."""
         if not isinstance(data, dict):
-            self._add("CL012", f"{what} is a mapping of keys, not {kind(data)}", path, "name: …")
+            self._add(
+                "CL012", f"{what} is a mapping of keys, not {kind(data)}", path, "write  key: value"
+            )
             return None
         kept = {}
         for key, value in data.items():
@@ -81,7 +83,7 @@ class Shape:
         if not mark.values:
             self.dropped.add(path)
             self._add(
-                "CL016", f"`{key}` is not built yet: {mark.what}", path, "remove it", at_key=True
+                "CL016", f"`{key}` is not built yet ({mark.what})", path, "remove it", at_key=True
             )
             return None
         later = dict(mark.values)
@@ -90,7 +92,7 @@ class Shape:
         for each in bad:
             at = path if each == value else (*path, each)
             self.dropped.add(path)
-            message = f"`{key}: {each}` is not built yet: {later[each]}"
+            message = f"`{key}: {each}` is not built yet ({later[each]})"
             self._add("CL016", message, at, "remove it", at_key=isinstance(value, dict))
         if isinstance(value, list):
             return [each for each in value if each not in bad]
@@ -238,11 +240,19 @@ def _own_text(place: Place) -> str:
     return place.text[place.column - 1 : place.column - 1 + place.width]
 
 
+def _mapping_fix(key: str, text: str) -> str:
+    if key == "uses":
+        return f"write  uses: [{text}]"
+    if key == "pds":
+        return "write each PD by its name, as in  pds: {hello: {run: clients.hello}}"
+    return f"write  {key}: {{name: value}}"
+
+
 _KINDS: dict[str, tuple[str, Callable[[str, str], str]]] = {
     "string_type": ("a string", lambda key, text: f'quote it, as in "{text}", or write a name'),
     "list_type": ("a list", lambda key, text: f"write  {key}: [{text}]"),
-    "dict_type": ("a mapping", lambda key, text: f"write  {key}: {{name: value}}"),
+    "dict_type": ("a mapping", lambda key, text: _mapping_fix(key, text)),
     "model_type": ("a mapping of its keys", lambda key, text: f"write  {key}: {{run: {text}}}"),
-    "int_type": ("a whole number", lambda key, text: "write a number without quotes"),
+    "int_type": ("a whole number", lambda key, text: "write a whole number, without quotes"),
 }
 """Verdicts on the kind of a value: what was wanted, and the fix."""

@@ -63,7 +63,7 @@ def read(tree: ast.Module, function: str) -> Signature | None:
     node = bound[-1]
     if isinstance(node, ast.AsyncFunctionDef):
         message = f"its {function} is an async function; nothing would await it"
-        raise NoEntry("CL033", message, "make it  def; calls block", node.lineno)
+        raise NoEntry("CL033", message, f"write  def {function}(env, …): calls block", node.lineno)
     if isinstance(node, ast.ClassDef):
         raise NoEntry("CL033", f"its {function} is a class", "name a function", node.lineno)
     if not isinstance(node, ast.FunctionDef) or node.decorator_list:

@@ -4,7 +4,7 @@ Values are None, bool, int, float, str, list and dict, by the words of YAML 1.2;
 the text that stands there. Bounds: 1 MiB, 64 deep, and 8 MiB with aliases written out.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from caplab.kernel.boot.problems import Note, Place, Problem
@@ -34,7 +34,7 @@ class Document:
         part that is there. A list's member is found by its index or by its text."""
         node, place = self.root, self.lines.at(1, 1)
         for depth, step in enumerate(path):
-            found = next(_matching(node, step), None)
+            found = _member(node, step)
             if found is None:
                 break
             name, node = found
@@ -46,7 +46,7 @@ class Document:
     def has(self, path: Sequence[Step]) -> bool:
         node = self.root
         for step in path:
-            found = next(_matching(node, step), None)
+            found = _member(node, step)
             if found is None:
                 return False
             node = found[1]
@@ -92,13 +92,11 @@ class Document:
         return not message
 
 
-def _matching(node: Node, step: Step) -> Iterator[tuple[Node | None, Node]]:
-    """The member of a mapping or a list to which a step leads."""
-    if node.kind == "mapping":
-        return (item for item in node.items if item[0] is not None and item[0].text == step)
-    if isinstance(step, int):
-        return iter(node.items[step : step + 1])
-    return (item for item in node.items if item[1].kind == "scalar" and item[1].text == step)
+def _member(node: Node, step: Step) -> tuple[Node | None, Node] | None:
+    """The entry of a mapping or a list to which a step leads."""
+    if isinstance(step, str):
+        return node.member(step)
+    return node.items[step] if node.kind == "list" and step < len(node.items) else None
 
 
 def _on_one_line(node: Node) -> bool:

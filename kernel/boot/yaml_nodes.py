@@ -39,6 +39,17 @@ class Node:
     tag: str | None = None
     items: list[tuple["Node | None", "Node"]] = field(default_factory=list)
     weight: int = 8
+    _by_text: dict[str, tuple["Node | None", "Node"]] | None = None
+
+    def member(self, text: str) -> tuple["Node | None", "Node"] | None:
+        """The first entry of a mapping with this key, or of a list with this text."""
+        if self._by_text is None:
+            self._by_text = {}
+            for item in self.items:
+                named = item[1] if item[0] is None else item[0]
+                if named.kind == "scalar":
+                    self._by_text.setdefault(named.text, item)
+        return self._by_text.get(text)
 
 
 class Lines:
@@ -156,19 +167,23 @@ def _decode(file: str, content: bytes) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         bad = f"the byte 0x{content[error.start]:02x} is not UTF-8"
-        place = _after(file, content[: error.start].decode("utf-8-sig", "replace"))
+        before = content[: error.start].decode("utf-8-sig", "replace")
+        after = content[error.start :].decode("utf-8", "replace")
+        place = _between(file, before, after)
         raise Unreadable(Problem("CL005", bad, place, "save the file as UTF-8")) from None
     if (control := _CONTROL.search(text)) is not None:
         bad = f"the control character U+{ord(control[0]):04X} may not stand in YAML"
         fix = 'remove it, or write it as an escape in double quotes, as in "\\x1b"'
-        raise Unreadable(Problem("CL005", bad, _after(file, text[: control.start()]), fix))
+        place = _between(file, text[: control.start()], text[control.start() :])
+        raise Unreadable(Problem("CL005", bad, place, fix))
     return text
 
 
-def _after(file: str, before: str) -> Place:
-    """The place of the character that follows."""
-    last = (before + "|").splitlines()[-1]
-    return Place(file, len((before + "|").splitlines()), len(last), 1, last[:-1] + " ")
+def _between(file: str, before: str, after: str) -> Place:
+    """The place of the first character of `after`."""
+    lines = (before + "|").splitlines()
+    end = after[:1] + "".join(after[1:].splitlines()[:1])
+    return Place(file, len(lines), len(lines[-1]), 1, lines[-1][:-1] + end)
 
 
 _SENTENCES: Sequence[tuple[str, str, str]] = (

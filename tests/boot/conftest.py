@@ -1,0 +1,23 @@
+"""A folder with the manifests and programs of these tests, as a user would have it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current directory: every manifest beside every program.
+
+    A program that does not compile lies in the tree as .py.txt, out of the way of tools.
+    """
+    shutil.copytree(HERE / "programs", tmp_path, dirs_exist_ok=True)
+    for name in ("bad", "good"):
+        shutil.copytree(HERE / name, tmp_path, dirs_exist_ok=True)
+    for program in tmp_path.glob("*.py.txt"):
+        program.rename(program.with_suffix(""))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

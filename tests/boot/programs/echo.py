@@ -1,0 +1,5 @@
+"""A server."""
+
+
+def main(env):
+    env.endpoint("server")

@@ -1,0 +1,5 @@
+"""An entry nobody would await."""
+
+
+async def main(env):
+    env.log("never")

@@ -1,0 +1,5 @@
+"""An entry that leaves its environment out."""
+
+
+def main():
+    return None

@@ -1,0 +1,5 @@
+"""A module without an entry."""
+
+
+def start(env):
+    env.log("never")

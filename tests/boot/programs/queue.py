@@ -1,0 +1,5 @@
+"""A program with the name of a module of Python's own."""
+
+
+def main(env):
+    env.log("hidden")

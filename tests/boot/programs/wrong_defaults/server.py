@@ -1,0 +1,5 @@
+"""A server whose defaults are mistaken."""
+
+
+def main(env):
+    env.endpoint("server")

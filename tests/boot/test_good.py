@@ -1,0 +1,153 @@
+"""Manifests that are right, and the boot specifications they come to."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from caplab.kernel.boot.build import build
+from caplab.kernel.boot.checked import CheckedSystem
+from caplab.kernel.boot.manifest import check, shipped
+
+GOOD = sorted(file.stem for file in (Path(__file__).parent / "good").glob("*.yaml"))
+
+
+def system(name: str) -> CheckedSystem:
+    return check(f"{name}.yaml").require()
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_right_manifest_has_no_problem(name: str, folder: Path) -> None:
+    assert check(f"{name}.yaml").render() == ""
+
+
+def test_the_systems_that_come_with_caplab_are_right() -> None:
+    assert {"hello", "shell"} <= set(shipped())
+    assert {name: check(name).render() for name in shipped()} == dict.fromkeys(shipped(), "")
+
+
+def test_the_smallest_manifest_gets_every_default(folder: Path) -> None:
+    assert build(system("smallest"), shm_prefix="cl.0.") == {
+        "name": "smallest",
+        "manifest": str(folder / "smallest.yaml"),
+        "semantics": "lab",
+        "uarts": [],
+        "shm_prefix": "cl.0.",
+        "exit_code_from": None,
+        "cpus": None,
+        "arms": [],
+        "pds": [
+            {
+                "name": "hello",
+                "run": {"module": "hello", "function": "main", "file": str(folder / "hello.py")},
+                "args": {},
+                "uses": {},
+                "serves": None,
+                "rdes": [],
+                "manages": [],
+                "devices": [],
+                "threads": 1,
+                "role": "client",
+                "path": [str(folder)],
+            }
+        ],
+    }
+
+
+def test_every_key_reaches_the_boot_specification(folder: Path) -> None:
+    spec = build(system("every-key"), shm_prefix="cl.0.")
+    assert (spec["name"], spec["semantics"], spec["uarts"], spec["exit_code_from"]) == (
+        *("every-key.2", "sel4", ["uart0", "uart1"], "hello"),
+    )
+    hello, worker, shell = spec["pds"][1:]
+    assert hello["args"] == {"name": "no", "count": 10, "ratio": 1}
+    assert hello["uses"] == {"console": "serial", "other": "worker"}
+    assert (hello["threads"], hello["role"]) == (32, "client")
+    assert worker["run"] == {"module": "deep.module", "function": "start", "file": None}
+    assert (worker["serves"], worker["role"]) == ("endpoint", "server")
+    assert shell["uses"] == {"serial": "serial"}
+    assert (shell["rdes"], shell["manages"]) == (["pd"], ["hello", "worker"])
+    assert shell["role"] == "server"
+    assert shell["path"] == [str(folder), str(folder / "pkg"), str(folder / "folder")]
+
+
+def test_a_program_brings_its_defaults_and_the_manifest_overrides_them(folder: Path) -> None:
+    serial = build(system("every-key"), shm_prefix="cl.0.")["pds"][0]
+    assert serial["run"] == {"module": "folder.server", "function": "main", "file": None}
+    assert (serial["serves"], serial["threads"], serial["role"]) == ("endpoint", 2, "server")
+    assert serial["devices"] == ["uart1"]
+
+
+def test_a_boot_specification_survives_json(folder: Path) -> None:
+    for name in GOOD:
+        spec = build(system(name), shm_prefix="cl.0.")
+        assert json.loads(json.dumps(spec)) == spec
+
+
+def test_a_system_can_run_under_another_name(folder: Path) -> None:
+    assert build(system("smallest"), shm_prefix="cl.0.", name="mine")["name"] == "mine"
+    with pytest.raises(ValueError, match="cannot name a system"):
+        build(system("smallest"), shm_prefix="cl.0.", name="../escape")
+
+
+def test_arms_are_for_pds_of_the_system(folder: Path) -> None:
+    arm = {"pd": "hello", "action": "crash", "how": "segv", "after": 3}
+    assert build(system("smallest"), shm_prefix="cl.0.", arms=[arm])["arms"] == [arm]
+    with pytest.raises(ValueError, match="there is no PD helo; the PDs are hello"):
+        build(system("smallest"), shm_prefix="cl.0.", arms=[{**arm, "pd": "helo"}])
+
+
+def test_one_refused_name_is_reported_once_for_all_its_uses(folder: Path) -> None:
+    (folder / "m.yaml").write_text(
+        "pds:\n  my hello: {run: ./echo.py, serves: endpoint}\n"
+        "  other: {run: ./hello.py, uses: {it: my hello}, manages: [my hello]}\n"
+    )
+    codes = [problem.code for problem in check("m.yaml").problems]
+    assert codes == ["CL014", "CL014", "CL014"]  # thrice the name, and no broken route
+
+
+def test_a_refused_value_breaks_no_route(folder: Path) -> None:
+    (folder / "m.yaml").write_text(
+        "uarts: uart0\npds:\n  echo: {run: ./echo.py, serves: endpiont, devices: [uart0]}\n"
+        "  other: {run: ./hello.py, uses: [echo], args: [1]}\n"
+        "  third: {run: ./nope.py, uses: [fourth]}\n  fourth: {run: ./nope.py}\n"
+    )
+    codes = [problem.code for problem in check("m.yaml").problems]
+    assert codes == ["CL012", "CL013", "CL012", "CL031", "CL031"]
+
+
+def test_all_problems_come_in_one_go_ordered_by_place(folder: Path) -> None:
+    problems = check("three-mistakes.yaml").problems
+    assert [(each.code, each.place.line) for each in problems] == [
+        *(("CL014", 1), ("CL023", 7), ("CL035", 10)),
+    ]
+
+
+def test_a_program_that_does_not_compile_is_reported_once_for_all_its_pds(folder: Path) -> None:
+    (folder / "m.yaml").write_text("pds: {a: {run: ./broken.py}, b: {run: ./broken.py}}\n")
+    assert [problem.code for problem in check("m.yaml").problems] == ["CL032"]
+
+
+def test_checking_imports_no_code_of_the_user(folder: Path) -> None:
+    marker = folder / "imported"
+    trap = f"open({str(marker)!r}, 'w').close()\n\ndef main(env): pass\n"
+    package = folder / "shop"
+    package.mkdir()
+    (package / "__init__.py").write_text(trap)
+    (package / "counter.py").write_text(trap)
+    (folder / "trap.py").write_text(trap)
+    (folder / "m.yaml").write_text(
+        "pds: {a: {run: ./trap.py}, b: {run: 'shop.counter:main'}, c: {run: 'shop:main'}}\n"
+    )
+    assert check("m.yaml").render() == ""
+    assert not marker.exists()
+    assert not list(folder.rglob("__pycache__"))
+
+
+def test_the_packages_on_the_way_to_a_program_are_compiled_too(folder: Path) -> None:
+    (folder / "shop").mkdir()
+    (folder / "shop" / "__init__.py").write_text("1 +\n")
+    (folder / "shop" / "counter.py").write_text("def main(env): pass\n")
+    (folder / "m.yaml").write_text("pds: {a: {run: 'shop.counter:main'}}\n")
+    (problem,) = check("m.yaml").problems
+    assert (problem.code, str(problem.place)) == ("CL032", "shop/__init__.py:1:4")

@@ -1,0 +1,64 @@
+"""The JSON Schema for editors says what `check` says."""
+
+from typing import Any
+
+import pytest
+
+from caplab.kernel.boot.manifest import check
+from caplab.kernel.boot.model import Keys, PdKeys, json_schema, not_built
+
+SYSTEM = (
+    *("name", "semantics", "scheduler", "cleanup", "uarts", "irqs", "timers", "ranges", "cpus"),
+    *("confinement", "path", "exit_code_from", "pds"),
+)
+PD = (
+    *("run", "args", "uses", "serves", "rdes", "manages", "devices", "console", "faults"),
+    *(
+        "threads",
+        "priority",
+        "untyped",
+        "restart",
+        "cleanup",
+        "confinement",
+        "debug",
+        "role",
+        "path",
+    ),
+)
+
+
+def pd_schema() -> dict[str, Any]:
+    found: dict[str, Any] = json_schema()["$defs"]["PdKeys"]
+    return found
+
+
+def test_every_key_of_the_design_is_there_and_no_other() -> None:
+    assert set(json_schema()["properties"]) == set(SYSTEM)
+    assert set(pd_schema()["properties"]) == set(PD)
+
+
+def test_keys_of_ones_own_are_allowed_and_other_keys_are_not() -> None:
+    for schema in (json_schema(), pd_schema()):
+        assert schema["patternProperties"] == {"^x-": {}}
+        assert schema["additionalProperties"] is False
+
+
+@pytest.mark.parametrize(("keys", "names"), [(Keys, SYSTEM), (PdKeys, PD)])
+def test_a_key_that_is_not_built_is_marked_so_for_editors(keys: Any, names: tuple[str]) -> None:
+    schema = json_schema() if keys is Keys else pd_schema()
+    for name in names:
+        mark = not_built(keys, name)
+        refused = mark is not None and not mark.values
+        assert ("not" in schema["properties"][name]) is refused, name
+
+
+def test_every_key_tells_an_editor_what_it_is_for() -> None:
+    described = [*json_schema()["properties"].values(), *pd_schema()["properties"].values()]
+    assert all(each.get("description") for each in described)
+
+
+def test_null_is_no_value_for_an_editor_either(folder: Any) -> None:
+    assert "null" not in str(json_schema())
+    for name in SYSTEM:
+        (folder / "m.yaml").write_text(f"{name}:\npds: {{hello: {{run: ./hello.py}}}}\n")
+        assert "has no value" in check("m.yaml").render() or name == "pds"
