@@ -25,7 +25,7 @@ def unpack(caller: TCB, kinds: Mapping[str, Kind]) -> dict[str, Any] | Result:
     """
     body = caller.request.body
     try:
-        found = msgpack.unpackb(body, max_buffer_size=len(body)) if body else {}
+        found = msgpack.unpackb(body) if body else {}
     except (ValueError, msgpack.UnpackException):
         return error(Status.TRUNCATED_MESSAGE)
     if not isinstance(found, dict):
@@ -34,8 +34,8 @@ def unpack(caller: TCB, kinds: Mapping[str, Kind]) -> dict[str, Any] | Result:
         return error(Status.INVALID_ARGUMENT, len(kinds))
     for position, (name, kind) in enumerate(kinds.items()):
         value = found.setdefault(name, None)
-        wrong_bool = isinstance(value, bool) and kind is int
-        if wrong_bool or not isinstance(value, kind):
+        # A bool is an int to Python, and no argument is a bool.
+        if isinstance(value, bool) or not isinstance(value, kind):
             return error(Status.INVALID_ARGUMENT, position)
     return found
 
