@@ -84,7 +84,6 @@ class Watcher:
         self.lost = 0
         self.input_lost = 0
         self._decoder = Decoder(console_wire.FROM_LINE)
-        self._unread: list[Event] = []
         self._text = bytearray()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -111,32 +110,29 @@ class Watcher:
         return self._socket.fileno()
 
     def _await_welcome(self, end: float) -> dict[str, object]:
-        while True:
+        while not self.ended:
             if not self._readable(end - time.monotonic()):
                 raise TimeoutError("the line did not answer")
-            frames = self._recv()
-            for frame in frames:
+            for frame in self._arrived():
                 if frame.kind != JSON:
                     raise FramingError("the line's first frame is not its welcome")
-                welcome = self._checked(frame.payload)
-                self._unread.extend(self._event(rest) for rest in frames)
-                return welcome
-            if self.ended:
-                raise ConsoleError("gone", "the line went away before it answered")
+                return self._checked(frame.payload)
+        raise ConsoleError("gone", "the line went away before it answered")
 
     def _readable(self, timeout: float | None) -> bool:
         waiting = select.poll()
         waiting.register(self._socket, select.POLLIN)
         return bool(waiting.poll(None if timeout is None else max(0.0, timeout) * 1000))
 
-    def _recv(self) -> Iterator[Frame]:
-        if not self._readable(0):
-            return iter(())
-        try:
-            data = self._socket.recv(CHUNK)
-        except ConnectionResetError:  # the line went with input of ours unread
-            data = b""
-        self.ended = not data
+    def _arrived(self) -> Iterator[Frame]:
+        """The frames that are here, those left over from the last time first."""
+        data = b""
+        if not self.ended and self._readable(0):
+            try:
+                data = self._socket.recv(CHUNK)
+            except ConnectionResetError:
+                pass  # the line went with input of ours unread
+            self.ended = not data
         return self._decoder.feed(data)
 
     @staticmethod
@@ -162,10 +158,7 @@ class Watcher:
 
     def receive(self) -> list[Event]:
         """What has arrived, without waiting. `ended` says whether more can come."""
-        events, self._unread = self._unread, []
-        if not self.ended:
-            events.extend(self._event(frame) for frame in self._recv())
-        return events
+        return [self._event(frame) for frame in self._arrived()]
 
     def read(self, timeout: float | None = None) -> bytes:
         """The next bytes of the console, b"" once the line has ended.
@@ -202,9 +195,11 @@ class Watcher:
         """
         wanted = re.compile(pattern.encode() if isinstance(pattern, str) else pattern)
         end = time.monotonic() + timeout
-        seen = bytearray()
+        seen = bytearray(self._read_within(0))
         while wanted.search(seen) is None:
-            more = self._read_until(end)
+            # Looked at here, since a console that never falls silent never runs out of time below.
+            left = end - time.monotonic()
+            more = self._read_within(left) if left > 0 else b""
             if not more:
                 self._text[:0] = seen
                 if self.ended:
@@ -216,13 +211,9 @@ class Watcher:
         self._text[:0] = seen[found.end() :]
         return found
 
-    def _read_until(self, end: float) -> bytes:
-        """As `read`, but b"" when the time is over, also of a console that never falls silent."""
-        left = end - time.monotonic()
-        if left <= 0:
-            return b""
+    def _read_within(self, timeout: float) -> bytes:
         try:
-            return self.read(left)
+            return self.read(timeout)
         except TimeoutError:
             return b""
 
