@@ -58,6 +58,7 @@ class Term(_Term, total=False):
 
 class Catalogue(TypedDict):
     errors: Mapping[str, ErrorEntry]
+    commands: Mapping[str, ExceptionEntry]
     statuses: Mapping[str, StatusEntry]
     exceptions: Mapping[str, ExceptionEntry]
     services: Mapping[str, Mapping[str, RefusalEntry]]
@@ -138,16 +139,19 @@ def _articles() -> Iterator[Article]:
     for code, error in data["errors"].items():
         said = (("", error["explanation"]), ("example", error["example"]), ("fix", error["fix"]))
         yield Article((code,), f"{code}: {error['title']}", said)
+    for code, refusal in data["commands"].items():
+        title = f"{code}: what a command was refused for"
+        yield Article((code,), title, (("", refusal["meaning"]), ("do", refusal["do"])))
     for name, status in data["statuses"].items():
         yield _status(name, status)
     for name, exception in data["exceptions"].items():
         yield Article((name,), name, (("", exception["meaning"]), ("do", exception["do"])))
     for service, refusals in data["services"].items():
-        for name, refusal in refusals.items():
-            number = refusal["number"]
+        for name, each in refusals.items():
+            number = each["number"]
             found_by = (name, str(number), f"{service} {number}")
             title = f"{name} ({number}), a refusal of the {service} server"
-            yield Article(found_by, title, (("", refusal["meaning"]), ("do", refusal["do"])))
+            yield Article(found_by, title, (("", each["meaning"]), ("do", each["do"])))
     for name, term in data["glossary"].items():
         see = (("see", ", ".join(term["see"])),) if term.get("see") else ()
         yield Article((name, *term.get("aliases", ())), name, (("", term["text"]), *see))

@@ -31,10 +31,11 @@ def _errors(data: Catalogue) -> str:
         "# Errors",
         MADE,
         f"{PRINTED}: WORD is a code, a status, a number or the name of an exception.",
-        "- [Codes of manifests and commands](#codes)\n- [Statuses of calls](#statuses)\n"
+        "- [Codes of manifests](#codes)\n- [Refusals of commands](#commands)\n"
+        "- [Statuses of calls](#statuses)\n"
         "- [Exceptions of the PD library](#exceptions)\n"
         + "\n".join(f"- [Refusals of the {name} server](#{name})" for name in data["services"]),
-        '## <a id="codes"></a>Codes of manifests and commands',
+        '## <a id="codes"></a>Codes of manifests',
         "They are found before anything runs, and shown with file, line and column.",
     ]
     for code, error in data["errors"].items():
@@ -44,9 +45,18 @@ def _errors(data: Catalogue) -> str:
             f"For example:\n\n```yaml\n{error['example'].strip()}\n```",
             f"**Fix.** {error['fix'].strip()}",
         ]
-    parts += [_statuses(data), _exceptions(data)]
+    parts += [_commands(data), _statuses(data), _exceptions(data)]
     parts += [_service(data, name) for name in data["services"]]
     return "\n\n".join(parts) + "\n"
+
+
+def _commands(data: Catalogue) -> str:
+    rows = [
+        f"| `{code}` | {_cell(each['meaning'])} | {_cell(each['do'])} |"
+        for code, each in data["commands"].items()
+    ]
+    head = '## <a id="commands"></a>Refusals of commands\n\n| Code | Meaning | Do |'
+    return "\n".join([head, "|---|---|---|", *rows])
 
 
 def _statuses(data: Catalogue) -> str:

@@ -1,5 +1,6 @@
 """Everything that can be refused can be explained, and nothing else is."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -24,6 +25,33 @@ def test_each_code_of_a_manifest_is_shown_by_a_deliberate_mistake() -> None:
     tests = [*EXPECTED, *Path(__file__).parent.glob("test_*.py")]
     shown = {found for each in tests for found in re.findall(r"\bCL\d{3}\b", each.read_text())}
     assert {code for code in catalogue()["errors"] if code < "CL100"} <= shown
+
+
+def test_each_refusal_of_a_command_is_explained_and_each_that_is_explained_is_used() -> None:
+    raising = {"HostError", "RequestRefused", "NotRunning", "SystemFailed", "OutOfTime", "refuse"}
+    code = sources("kernel", "scripts")
+    calls = [
+        node
+        for each in code
+        for node in ast.walk(each.tree)
+        if isinstance(node, ast.Call)
+        and (ast.unparse(node.func).split(".")[-1] in raising or each.name.endswith("errors.py"))
+    ]
+    values = [value for node in calls for value in (*node.args, *(k.value for k in node.keywords))]
+    defaults = [
+        value
+        for each in code
+        if each.name == "kernel/host/errors.py"
+        for node in ast.walk(each.tree)
+        if isinstance(node, ast.FunctionDef)
+        for value in node.args.defaults
+    ]
+    used = {
+        value.value
+        for value in (*values, *defaults)
+        if isinstance(value, ast.Constant) and re.fullmatch(r"[a-z]+(-[a-z]+)+", str(value.value))
+    }
+    assert used == set(catalogue()["commands"]) - {"refused"}
 
 
 def test_each_status_is_explained_under_its_name() -> None:
@@ -92,6 +120,7 @@ def test_no_word_stands_for_two_terms() -> None:
         ("ShmemTooLarge", "SHMEM_TOO_LARGE (11)"),
         ("seL4_FailedLookup", "FAILED_LOOKUP (6)"),
         ("missingcap", "MissingCap"),
+        ("no-such-pd", "no-such-pd: what a command was refused for"),
         ("protection domain", "PD\n"),
         ("Badges", "badge\n"),
     ],
