@@ -4,6 +4,9 @@ Raised in the server, where it becomes the label of the answer; raised again as 
 the client. Numbers from 14 up are caplab's own: there the seed answers nothing at all.
 """
 
+from collections.abc import Sequence
+from typing import Self
+
 from caplab.pd.errors import ServiceError
 from caplab.servers.serial.protocol import PRINTF_MAX, WINDOW_MAX, BindFailure, Error
 
@@ -13,6 +16,8 @@ class SerialError(ServiceError):
 
     remedy = "The serial server refused the request."
     """What to do, said where nobody has a better sentence."""
+    word = 0
+    """MR1 of the answer."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message or self.remedy)
@@ -66,10 +71,10 @@ class IllegalOperation(SerialError, code=Error.ILLEGAL_OPERATION):
 
 
 class RangeError(SerialError, code=Error.RANGE_ERROR):
-    """4: the text would reach beyond the window."""
+    """4: the text would reach beyond the window; 0 bytes are printed (MR1)."""
 
     remedy = (
-        "The text is longer than the window or the window's memory is gone: nothing was printed. "
+        "The text is longer than the window, or the window's memory is gone: nothing was printed. "
         "Connect again, or print in smaller pieces."
     )
 
@@ -86,33 +91,61 @@ class ShmemTooLarge(SerialError, code=Error.SHMEM_TOO_LARGE):
     """11: the window has more pages than the server allows."""
 
     remedy = f"The window is too large: at most {WINDOW_MAX} bytes. Connect with pages=1."
-
-    maximum = WINDOW_MAX
-    """Bytes the server allows (MR1 of its answer)."""
+    word = WINDOW_MAX
+    """Bytes the server allows."""
 
 
 class BindFailed(SerialError, code=Error.BIND_FAILED):
-    """12: the server has no device."""
+    """12: the server has no device; `why` says which of three reasons it is."""
 
-    remedy = "The serial server could not bind its device."
+    remedy = "The serial server has no device yet: its Parent has not asked it to bind one."
 
-    def __init__(self, message: str = "", why: BindFailure = BindFailure.NONE) -> None:
-        super().__init__(message)
-        self.why = why
+    @property
+    def why(self) -> BindFailure:
+        """MR1 of the answer."""
+        return BindFailure(self.word) if self.word in list(BindFailure) else BindFailure.NONE
 
     @classmethod
-    def because(cls, why: BindFailure, device: str, holder: str = "") -> "BindFailed":
-        """The refusal in a sentence that says what to change."""
-        by = f" by {holder}" if holder else ""
-        sentence = {
-            BindFailure.MISSING: f"There is no device {device!r} here: add `uarts: [{device}]` to "
-            f"the system and `devices: [{device}]` to this PD.",
-            BindFailure.TAKEN: f"Device {device!r} is held{by}: give this server another one, or "
-            f"take it from `devices:` of the other PD.",
-            BindFailure.NOT_A_DEVICE: f"{device!r} is the name of a capability that is no device: "
-            f"name one of the system's `uarts:`.",
-        }.get(why, f"Device {device!r} could not be bound.")
-        return cls(sentence, why)
+    def missing(cls, device: str) -> Self:
+        """No such device."""
+        return cls._because(
+            BindFailure.MISSING,
+            f"There is no device {device!r} here: add `uarts: [{device}]` to the system and "
+            f"`devices: [{device}]` to this PD.",
+        )
+
+    @classmethod
+    def ambiguous(cls, devices: Sequence[str]) -> Self:
+        """Several devices, and none was named."""
+        return cls._because(
+            BindFailure.MISSING,
+            f"This PD has the devices {', '.join(devices)}: say which one is the console, "
+            f"`args: {{device: {devices[0]}}}`.",
+        )
+
+    @classmethod
+    def taken(cls, device: str, holder: str) -> Self:
+        """Another driver has claimed it."""
+        return cls._because(
+            BindFailure.TAKEN,
+            f"Device {device!r} is held by {holder or 'another PD'}: give this server another "
+            f"one, or kill that PD.",
+        )
+
+    @classmethod
+    def not_a_device(cls, device: str) -> Self:
+        """The name is that of another kind of capability."""
+        return cls._because(
+            BindFailure.NOT_A_DEVICE,
+            f"{device!r} is the name of a capability that is no device: name one of the system's "
+            f"`uarts:`.",
+        )
+
+    @classmethod
+    def _because(cls, why: BindFailure, sentence: str) -> Self:
+        error = cls(sentence)
+        error.word = int(why)
+        return error
 
 
 class UnknownFunction(SerialError, code=Error.UNKNOWN):

@@ -10,8 +10,8 @@ import unicodedata
 from enum import Enum, IntEnum
 from typing import NamedTuple
 
-LINE_MAX = 4095
-"""Bytes of a line; a terminal, too, rings beyond that."""
+LINE_MAX = 936
+"""Bytes of a line, what an answer holds; a terminal, too, rings beyond its own bound."""
 BELL = b"\a"
 
 

@@ -8,26 +8,36 @@ caplab's own. The kernel's verdict on a call stands in the status, never here.
 function    request words of the request         capabilities          words of the answer
 =========== ======= ============================ ===================== =======================
 CONNECT     0 → 1   size of the window in bytes  one memory capability largest size in bytes
-SPAWN_SYNC  2 → 3                                                      why binding failed, holder
+SPAWN_SYNC  2 → 3
 PRINTF      4 → 5                                                      (never handled: UNKNOWN)
 WRITE       6 → 7   bytes to print               (text in the window)  bytes printed
 DISCONNECT  8 → 9
 KILL        10 → 11
-READ        12 → 13 bytes of prompt, time limit  (prompt, then line,   bytes of line, 1 at the end
-                    in ms + 1 (0: none)          in the window)        of the file
+READ        12 → 13 bytes of prompt, time limit                        bytes of line, 1 at the end
+                    in ms + 1 (0: none), prompt                        of the file, line
 =========== ======= ============================ ===================== =======================
+
+A refusal has one word more, 0 unless named below, and behind it the sentence that explains it:
+CONNECT, SHMEM_TOO_LARGE: the largest size in bytes. SPAWN_SYNC, BIND_FAILED: a BindFailure.
+WRITE: bytes printed.
+
+A prompt and a line travel in the message, not in the window: a reader may give up at any moment
+and use its window for something else, and nothing may overwrite that.
 """
 
-from collections.abc import Sequence
 from enum import IntEnum
 from struct import Struct
 from typing import NamedTuple
 
+from caplab.kernel.abi import MSG_BYTES, PAGE_SIZE
+
 WINDOW_PAGES_MAX = 1
 """Pages a window may have, as in the seed."""
-WINDOW_MAX = WINDOW_PAGES_MAX * 4096
+WINDOW_MAX = WINDOW_PAGES_MAX * PAGE_SIZE
 PRINTF_MAX = WINDOW_MAX - 1
 """Longest formatted text: the seed's printf keeps one byte of the window for the final NUL."""
+TEXT_MAX = MSG_BYTES - 3 * 8
+"""Longest text in a message, in bytes: what it holds behind three words."""
 
 _LABEL_BITS = 52
 _LABEL_MASK = (1 << _LABEL_BITS) - 1
@@ -116,17 +126,14 @@ def code_of(label: int) -> int:
 
 def pages_of(size: int) -> int:
     """Pages that hold `size` bytes (BYTES_TO_4K_PAGES)."""
-    return -(-size // 4096)
+    return -(-size // PAGE_SIZE)
 
 
-def name_to_words(name: str) -> Sequence[int]:
-    """A name as words, so that it fits behind the others of an answer."""
-    data = name.encode()[: 8 * 32]
-    data += bytes(-len(data) % _WORD.size)
-    return [word for (word,) in _WORD.iter_unpack(data)]
+def with_text(words: bytes, text: bytes) -> bytes:
+    """A message body with text behind its words."""
+    return words + text[:TEXT_MAX]
 
 
-def name_from_words(words: Sequence[int]) -> str:
-    """The name that :func:`name_to_words` packed."""
-    data = b"".join(_WORD.pack(word) for word in words)
-    return data.rstrip(b"\0").decode("utf-8", "replace")
+def text_behind(data: bytes, words: int) -> bytes:
+    """The text behind the first `words` words of a message body."""
+    return data[words * _WORD.size :]

@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from caplab.kernel.abi import MSG_BYTES
 from caplab.servers.serial import protocol
 from caplab.servers.serial.errors import NullBuffer, SerialError
+from caplab.servers.serial.lineedit import LINE_MAX
 from caplab.servers.serial.protocol import Error, Function
 
 
@@ -60,9 +62,15 @@ def test_any_bytes_are_words_or_nothing(data: bytes) -> None:
         assert 0 <= protocol.answer_to(words.function) < 1 << 64
 
 
-@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60))
-def test_a_name_survives_the_words(name: str) -> None:
-    assert protocol.name_from_words(protocol.name_to_words(name)) == name
+@given(st.binary(max_size=protocol.TEXT_MAX), st.binary(max_size=8))
+def test_text_survives_behind_the_words(text: bytes, more: bytes) -> None:
+    data = protocol.with_text(protocol.encode(Function.READ, len(text), 0), text)
+    assert len(data) <= MSG_BYTES
+    assert protocol.text_behind(data + more, 3) == text + more
+
+
+def test_the_longest_line_fits_an_answer() -> None:
+    assert LINE_MAX == protocol.TEXT_MAX
 
 
 @pytest.mark.parametrize("error", [e for e in Error if e])

@@ -1,0 +1,372 @@
+"""The serial server on the real kernel, its clients driven by the test (CLIENT_001–005 and more).
+
+The PDs are threads of this process (`support/threaded_system.py`); the same cases run on
+processes in `tests/systems/test_serial.py`.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from caplab.kernel.abi import ObjectType, Rights
+from caplab.pd.env import Env
+from caplab.pd.errors import IllegalOperation as KernelIllegalOperation
+from caplab.pd.errors import Revoked
+from caplab.pd.ipc import Message
+from caplab.pd.objects import Endpoint
+from caplab.servers.serial import (
+    BindFailed,
+    InvalidArgument,
+    NotConnected,
+    NullBuffer,
+    Serial,
+    ShmemTooLarge,
+    TooLong,
+)
+from caplab.servers.serial import protocol as wire
+from caplab.servers.serial.protocol import Error, Function
+from threaded_system import ThreadedSystem, client_pd, serial_pd, serial_system
+
+RESET = b"\x1b[0m"
+
+
+@pytest.fixture
+def system() -> Iterator[ThreadedSystem]:
+    """A server without colours, and clients a and b."""
+    with serial_system("a", "b", colour=False) as system:
+        yield system
+
+
+def console(system: ThreadedSystem, name: str = "a") -> Endpoint:
+    return system.env(name).endpoint("console")
+
+
+def raw(endpoint: Endpoint, data: bytes, **more: object) -> tuple[int, wire.Words]:
+    """A request made by hand: the error number and the words of the answer."""
+    message: Message = endpoint.call(0, data, **more)  # type: ignore[arg-type]
+    words = wire.decode(message.data)
+    assert words is not None
+    return wire.code_of(message.label), words
+
+
+def ask(endpoint: Endpoint, function: int, *args: int, **more: object) -> int:
+    return raw(endpoint, wire.encode(function, *args), **more)[0]
+
+
+def test_connect_printf_write_disconnect_reconnect(system: ThreadedSystem) -> None:
+    for _ in range(2):
+        out = Serial.connect(console(system))
+        assert out.printf("Hello, %s!\n", "world") == 14
+        assert out.write("Hello, world!\n") == 14
+        assert out.write(b"Hello, world!\n") == 14
+        out.disconnect()
+    assert system.uarts["uart0"].read_all() == b"Hello, world!\r\n" * 6
+
+
+def test_the_same_capability_may_connect_again_any_number_of_times(system: ThreadedSystem) -> None:
+    endpoint = console(system)
+    used = system.env("serial").slots.used()
+    for number in range(20):
+        with Serial.connect(endpoint) as out:
+            out.printf("%d\n", number)
+    assert system.env("serial").slots.used() == used
+    assert system.uarts["uart0"].read_all().split() == [b"%d" % n for n in range(20)]
+
+
+def test_printing_counts_bytes_and_not_characters(system: ThreadedSystem) -> None:
+    with Serial.connect(console(system)) as out:
+        assert out.printf("%s%%\n", "zwölf") == 8
+    assert system.uarts["uart0"].expect(b"\n") == "zwölf%\r\n".encode()
+
+
+@pytest.mark.parametrize("length", [1, 4095, 4096])
+def test_a_write_up_to_the_window_arrives_whole(system: ThreadedSystem, length: int) -> None:
+    text = bytes(ord("a") + n % 26 for n in range(length))
+    with Serial.connect(console(system)) as out:
+        assert out.write(text) == length
+    assert system.uarts["uart0"].read_all() == text
+
+
+def test_what_does_not_fit_is_refused_and_not_sent(system: ThreadedSystem) -> None:
+    with Serial.connect(console(system)) as out:
+        calls = system.root.latest["a"].calls
+        for refused in (
+            lambda: out.printf("%s", "x" * 4096),
+            lambda: out.write(b"x" * 4097),
+            lambda: out.write(b"x", -1),
+            lambda: out.write(b"x", 2),
+            lambda: out.flush(-1),
+            lambda: out.flush(4097),
+        ):
+            with pytest.raises(TooLong) as info:
+                refused()
+            assert info.value.code == -4
+        with pytest.raises(NullBuffer) as none:
+            out.write(None)
+        assert none.value.code == -1
+        assert out.write(b"") == 0
+        assert out.write(b"xyz", 0) == 0
+        assert out.flush() == 0
+        assert system.root.latest["a"].calls == calls
+        assert out.printf("%s", "x" * 4095) == 4095
+    assert system.uarts["uart0"].read_all() == b"x" * 4095
+
+
+def test_write_and_flush_print_as_many_bytes_as_they_are_told(system: ThreadedSystem) -> None:
+    with Serial.connect(console(system)) as out:
+        assert out.write(b"abcdef", 3) == 3
+        assert out.flush(2) == 2
+    assert system.uarts["uart0"].read_all() == b"abcab"
+
+
+def test_a_connect_without_an_endpoint_or_pages_is_error_1(system: ThreadedSystem) -> None:
+    with pytest.raises(InvalidArgument) as null:
+        Serial.connect(None)
+    with pytest.raises(InvalidArgument) as empty:
+        Serial.connect(console(system), pages=0)
+    assert (null.value.code, empty.value.code) == (1, 1)
+
+
+def test_a_window_of_two_pages_is_error_11_with_the_largest_size(system: ThreadedSystem) -> None:
+    with pytest.raises(ShmemTooLarge, match="at most 4096 bytes") as info:
+        Serial.connect(console(system), pages=2)
+    assert (info.value.code, info.value.word) == (11, 4096)
+
+
+def test_the_checks_of_connect_come_in_the_order_of_the_reference(system: ThreadedSystem) -> None:
+    env = system.env("a")
+    endpoint = env.endpoint("console")
+    page = env.memory()
+    assert ask(endpoint, Function.CONNECT, 0, caps=[page]) == Error.INVALID_ARGUMENT
+    assert ask(endpoint, Function.CONNECT, 4097) == Error.SHMEM_TOO_LARGE
+    assert ask(endpoint, Function.CONNECT, 4096) == Error.INVALID_CAPABILITY
+    assert ask(endpoint, Function.CONNECT, 1, caps=[page]) == 0
+    assert ask(endpoint, Function.CONNECT, 4096, caps=[page]) == 0
+
+
+def test_a_capability_too_many_or_of_another_kind_is_error_2(system: ThreadedSystem) -> None:
+    env = system.env("a")
+    endpoint = env.endpoint("console")
+    page = env.memory()
+    wrong = [
+        [page, endpoint],
+        [endpoint],
+        [env.endpoint()],
+        [env.endpoint().mint(7)],
+        [env.notification()],
+        [env.tcb],
+        [env.cnode],
+        [env.pd],
+    ]
+    for caps in wrong:
+        assert ask(endpoint, Function.CONNECT, 4096, caps=caps) == Error.INVALID_CAPABILITY, caps
+    assert ask(endpoint, Function.CONNECT, 4096, caps=[page]) == 0
+
+
+def test_a_strangers_endpoint_in_place_of_a_window_is_never_called(system: ThreadedSystem) -> None:
+    """The server would wait for ever, or map whatever name the client answers."""
+    env = system.env("a")
+    trap = env.endpoint()
+    assert ask(console(system), Function.CONNECT, 4096, caps=[trap]) == Error.INVALID_CAPABILITY
+    assert trap.nb_recv() is None
+
+
+def test_a_refused_connect_poisons_nothing(system: ThreadedSystem) -> None:
+    endpoint = console(system)
+    serial = system.root.latest["serial"]
+    page = system.env("a").memory()
+    caps, used = serial.caps, system.env("serial").slots.used()
+    for size in (0, 8192):
+        assert ask(endpoint, Function.CONNECT, size, caps=[page])
+    assert ask(endpoint, 99, caps=[page]) == Error.UNKNOWN
+    assert (serial.caps, system.env("serial").slots.used()) == (caps, used)
+    with Serial.connect(endpoint) as out:
+        assert out.printf("fine\n") == 5
+
+
+def test_every_request_is_answered(system: ThreadedSystem) -> None:
+    endpoint = console(system)
+    for function in (Function.PRINTF, 1, 5, 14, 2**64 - 1):
+        code, words = raw(endpoint, wire.encode(function))
+        assert code == Error.UNKNOWN
+        assert words.function == wire.answer_to(function)
+    assert raw(endpoint, b"")[0] == Error.UNKNOWN
+    assert raw(endpoint, b"\x06")[0] == Error.UNKNOWN
+    assert ask(endpoint, Function.SPAWN_SYNC) == Error.UNKNOWN
+    for function in (Function.WRITE, Function.DISCONNECT, Function.KILL, Function.READ):
+        assert ask(endpoint, function, 1) == Error.NOT_CONNECTED
+    assert system.uarts["uart0"].read_all() == b""
+
+
+def test_a_message_nobody_waits_for_an_answer_to_hurts_nobody(system: ThreadedSystem) -> None:
+    used = system.env("serial").slots.used()
+    with Serial.connect(console(system)) as out:
+        for function in (Function.WRITE, Function.READ, 99):
+            out.endpoint.send(0, wire.encode(function, 0))
+        assert out.printf("alive\n") == 6
+    assert system.env("serial").slots.used() == used
+
+
+def test_a_disconnected_client_can_only_connect(system: ThreadedSystem) -> None:
+    out = Serial.connect(console(system))
+    out.write("before\n")
+    out.disconnect()
+    out.disconnect()
+    assert not out.connected
+    for refused in (
+        lambda: out.write("x"),
+        lambda: out.printf("x"),
+        lambda: out.flush(1),
+        lambda: out.write(""),
+        out.read_line,
+        out.kill,
+    ):
+        with pytest.raises(NotConnected) as info:
+            refused()
+        assert info.value.code == 14
+    assert system.uarts["uart0"].read_all() == b"before\r\n"
+
+
+def test_a_window_that_is_gone_prints_nothing_of_another(system: ThreadedSystem) -> None:
+    a, b = (Serial.connect(console(system, name)) for name in "ab")
+    a.write("secret\n")
+    a.disconnect()
+    assert ask(a.endpoint, Function.WRITE, 7) == Error.NOT_CONNECTED
+    assert b.write("b\n") == 2
+    assert system.uarts["uart0"].read_all() == b"secret\r\nb\r\n"
+
+
+def test_more_than_the_window_holds_is_error_4_with_0_bytes(system: ThreadedSystem) -> None:
+    out = Serial.connect(console(system))
+    code, words = raw(out.endpoint, wire.encode(Function.WRITE, 4097))
+    assert (code, words.arg(0)) == (Error.RANGE_ERROR, 0)
+
+
+def test_a_window_smaller_than_it_was_said_to_be_is_a_refusal(system: ThreadedSystem) -> None:
+    env = system.env("a")
+    endpoint, page = env.endpoint("console"), env.memory()
+    assert ask(endpoint, Function.CONNECT, 100, caps=[page]) == 0
+    assert ask(endpoint, Function.WRITE, 101) == Error.RANGE_ERROR
+    # The kernel takes the memory away under the server's feet.
+    window = page.map()
+    page.revoke()
+    page.delete()
+    window.close()
+    system.until(lambda: not system.segments)
+    assert ask(endpoint, Function.WRITE, 1) == Error.RANGE_ERROR
+    with Serial.connect(endpoint) as out:
+        assert out.write("again\n") == 6
+
+
+def test_connecting_again_replaces_the_window(system: ThreadedSystem) -> None:
+    endpoint = console(system)
+    first = Serial.connect(endpoint)
+    second = Serial.connect(endpoint)
+    second.write("second\n")
+    first.disconnect()
+    assert system.uarts["uart0"].read_all() == b"second\r\n"
+    assert ask(endpoint, Function.WRITE, 1) == Error.NOT_CONNECTED
+
+
+def test_without_grant_the_kernel_refuses_the_connect(system: ThreadedSystem) -> None:
+    weak = console(system).copy(Rights.WRITE | Rights.GRANT_REPLY)
+    with pytest.raises(KernelIllegalOperation):
+        Serial.connect(weak)
+    with Serial.connect(console(system)) as out:
+        assert out.write("x") == 1
+
+
+def test_each_client_prints_in_its_own_colour() -> None:
+    with serial_system("a", "b") as system:
+        for name in "ab":
+            with Serial.connect(console(system, name)) as out:
+                out.write(name)
+        first, second = b"\x1b[33m", b"\x1b[34m"
+        assert system.uarts["uart0"].read_all() == (
+            RESET + first + b"a" + RESET + RESET + second + b"b" + RESET
+        )
+
+
+def test_a_client_that_dies_is_dropped(system: ThreadedSystem) -> None:
+    out = Serial.connect(console(system))
+    out.write("last words\n")
+    before = system.root.latest["serial"].caps
+    report = system.operate(op="kill", pd="a")
+    assert report["pending"] == []
+    system.until(lambda: system.root.latest["serial"].caps < before)
+    assert not system.segments
+    with Serial.connect(console(system, "b")) as other:
+        assert other.write("next\n") == 5
+    assert system.uarts["uart0"].read_all() == b"last words\r\nnext\r\n"
+
+
+def test_kill_drops_everybody_releases_the_device_and_suspends(system: ThreadedSystem) -> None:
+    a, b = (Serial.connect(console(system, name)) for name in "ab")
+    a.kill()
+    assert not a.connected
+    system.until(lambda: system.root.latest["serial"].tcbs[0].suspended)
+    with pytest.raises(Revoked) as info:
+        b.write("x")
+    assert info.value.pd == "serial"
+    b.disconnect()
+    with pytest.raises(Revoked):
+        Serial.connect(console(system))
+    serial = system.root.latest["serial"]
+    kinds = {slot.cap.type for slot in serial.cspace.slots.values() if slot.cap is not None}
+    assert not kinds & {ObjectType.ENDPOINT, ObjectType.FRAME, ObjectType.IRQ_HANDLER}
+    assert system.root.devices["uart0"].irq.refs == 0
+    assert system.state("serial") == "suspended"
+
+
+def test_a_caller_in_the_queue_when_the_server_is_killed_is_told() -> None:
+    told: list[BaseException] = []
+
+    def write(env: Env) -> None:
+        try:
+            Serial.connect(env.endpoint("console"))
+        except Revoked as exc:
+            told.append(exc)
+
+    with ThreadedSystem(serial_pd(), client_pd("a"), client_pd("b")) as system:
+        out = Serial.connect(console(system, "a"))
+        system.operate(op="suspend", pd="serial")
+        for name, main in (("a", lambda env: out.kill()), ("b", write)):
+            system.start(name, main)
+            system.until(lambda name=name: system.blocked(name))
+        system.operate(op="resume", pd="serial")
+        system.until(lambda: system.root.latest["b"].ended)
+    assert [type(exc) for exc in told] == [Revoked]
+    assert not system.faults
+
+
+def test_two_servers_cannot_have_one_device() -> None:
+    second = serial_pd() | {"name": "second"}
+    with ThreadedSystem(serial_pd(), client_pd()) as system:
+        Serial.connect(console(system, "client")).disconnect()
+    with ThreadedSystem(serial_pd(), second) as system:
+        system.until(lambda: system.faults)
+        ((name, fault),) = system.faults.items()
+        holder = {"serial": "second", "second": "serial"}[name]
+        assert isinstance(fault, BindFailed)
+        assert (fault.code, fault.why.name) == (12, "TAKEN")
+        assert f"'uart0' is held by {holder}" in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("more", "why", "sentence"),
+    [
+        ({"devices": []}, "MISSING", "add `uarts: [uart0]`"),
+        ({"args": {"device": "uart7"}}, "MISSING", "no device 'uart7'"),
+        ({"args": {"device": "server"}}, "NOT_A_DEVICE", "no device: name one of"),
+        ({"devices": ["uart0", "uart1"]}, "MISSING", "say which one is the console"),
+    ],
+)
+def test_a_device_that_cannot_be_bound_is_error_12(
+    more: dict[str, object], why: str, sentence: str
+) -> None:
+    with ThreadedSystem(serial_pd() | more, uarts=("uart0", "uart1")) as system:
+        system.until(lambda: system.faults)
+        fault = system.faults["serial"]
+        assert isinstance(fault, BindFailed)
+        assert (fault.code, fault.why.name) == (12, why)
+        assert sentence in str(fault)
