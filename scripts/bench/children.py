@@ -1,0 +1,70 @@
+"""Processes beside the measured system: started, asked a line at a time, ended by their pids."""
+
+import os
+import select
+import subprocess
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from caplab.kernel.host.errors import HostError
+
+PATIENCE = 30.0
+"""Seconds within which a process says what is expected of it, however slow the machine."""
+
+
+class Children:
+    """The processes of one yardstick; on leaving the context they are gone."""
+
+    def __init__(self) -> None:
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
+        """Start one more; it is asked through its standard input and answers on its output."""
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.processes.append(process)
+        return process
+
+    def end(self) -> None:
+        """Kill them all, which holds nothing up: they own nothing but descriptors."""
+        for process in self.processes:
+            process.kill()
+        for process in self.processes:
+            process.communicate()
+        self.processes.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.end()
+
+
+def tell(process: subprocess.Popen[bytes], line: str) -> None:
+    """Give the process a line."""
+    assert process.stdin is not None
+    process.stdin.write(line.encode() + b"\n")
+    process.stdin.flush()
+
+
+def hear(process: subprocess.Popen[bytes], end: float) -> str:
+    """The process's next line, by that moment of the monotonic clock."""
+    assert process.stdout is not None
+    fd = process.stdout.fileno()
+    waiting = select.poll()
+    waiting.register(fd, select.POLLIN)
+    text = b""
+    while not text.endswith(b"\n"):
+        if not waiting.poll(max(0.0, end - time.monotonic()) * 1000):
+            raise HostError("bench-failed", f"{process.args!r} said nothing in time.")
+        part = os.read(fd, 4096)
+        if not part:
+            raise HostError("bench-failed", f"{process.args!r} has ended.")
+        text += part
+    return text.decode().strip()
