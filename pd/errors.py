@@ -159,6 +159,9 @@ class IpcTimeout(CapError, TimeoutError):
 class _Explained(CapError):
     """A refusal whose body is :data:`~caplab.kernel.abi.DEATH`: who did it, and when."""
 
+    nobody: ClassVar[str] = "the root task"
+    """Who did it when no PD is named."""
+
     def __init__(
         self, code: int, call: str, slot: int = 0, *, body: bytes = b"", name: str = ""
     ) -> None:
@@ -171,7 +174,7 @@ class _Explained(CapError):
     @property
     def who(self) -> str:
         if not self.pd:
-            return "the root task" if self.body and not self.number else "somebody"
+            return self.nobody
         return f"{self.pd}/gen{self.generation}"
 
     def reason(self) -> str:
@@ -197,6 +200,7 @@ class PeerDied(_Explained, ConnectionError):
     message) or REPLY_DROPPED (it lives, but can no longer answer); `pd` and `generation` name it.
     """
 
+    nobody = "the peer's last generation"
     _sentences: ClassVar[dict[int, str]] = {
         Status.DIED_BEFORE_RECV: "{who} died before it received the message; a retry is safe",
         Status.DIED_AFTER_RECV: "{who} died after it had received the message",

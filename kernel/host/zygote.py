@@ -98,7 +98,8 @@ class Zygote:
         try:
             if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
                 raise BadRequest("it is too long, or has too many descriptors")
-            request = parse(data)
+            request = unpack(data)
+            check(request)
             self._fork(request, fds)
         except (BadRequest, OSError) as error:
             print(f"zygote: refused {request or data[:64]!r}: {error}", file=sys.stderr, flush=True)
@@ -155,18 +156,25 @@ NUMBERED = {"spawn": ("pd", "name"), "line": ("line", "uart")}
 """Per operation: the key of its number, and of its name."""
 
 
-def parse(data: bytes) -> dict[str, Any]:
-    """A request with the keys its operation needs. Raises BadRequest."""
+def unpack(data: bytes) -> dict[str, Any]:
+    """The map that a message is. Raises BadRequest."""
     try:
         request = msgpack.unpackb(data)
     except (ValueError, msgpack.UnpackException) as error:
         raise BadRequest(f"it is no msgpack: {error}") from None
-    if not isinstance(request, dict) or request.get("op") not in NUMBERED:
-        raise BadRequest("it is no map with a known op")
-    number, name = NUMBERED[request["op"]]
-    if type(request.get(number)) is not int or not isinstance(request.get(name), str):
-        raise BadRequest(f"{request['op']} needs a number {number!r} and a string {name!r}")
+    if not isinstance(request, dict):
+        raise BadRequest("it is no map")
     return request
+
+
+def check(request: dict[str, Any]) -> None:
+    """Refuse a request without the keys its operation needs. Raises BadRequest."""
+    op = request.get("op")
+    if not isinstance(op, str) or op not in NUMBERED:
+        raise BadRequest(f"it is none of {', '.join(NUMBERED)}")
+    number, name = NUMBERED[op]
+    if type(request.get(number)) is not int or not isinstance(request.get(name), str):
+        raise BadRequest(f"{op} needs a number {number!r} and a string {name!r}")
 
 
 def subject(request: dict[str, Any]) -> dict[str, int]:

@@ -64,8 +64,11 @@ class PdCap(Capability):
         answer = invocations.pd_kill(self.transport, self.slot, signal=int(number))
         return self._fields(answer, "PD_Kill")
 
-    def crash(self, how: str, *, after: int = 0) -> dict[str, Any]:
-        """Make it fail at its `after`-th system call: segv, abort, exception, exit:N, hang, …"""
+    def crash(self, how: str, *, after: int | None = None) -> dict[str, Any]:
+        """Make it fail, at its `after`-th system call if given, and wait for the cleanup.
+
+        `how`: segv, abort, exception, exit:N, hang, oom or bus. Errors: IllegalOperation.
+        """
         answer = invocations.pd_crash(self.transport, self.slot, how=how, after=after)
         return self._fields(answer, "PD_Crash")
 

@@ -174,7 +174,16 @@ class ZygoteHost:
         assert message["pd"] == number
         return Child(self, message["pid"], fds[0], out)
 
-    def run(self, kernel: RouterKernel, source: str, **info: Any) -> Child:
+    def run_with_devices(
+        self, kernel: RouterKernel, source: str, devices: Mapping[str, int]
+    ) -> Child:
+        """Start a PD that has these descriptors as registers."""
+        numbers = {name: 4 + i for i, name in enumerate(devices)}
+        return self.run(kernel, source, list(devices.values()), devices=numbers)
+
+    def run(
+        self, kernel: RouterKernel, source: str, registers: Sequence[int] = (), **info: Any
+    ) -> Child:
         """Start a PD whose program is `source`."""
         file = self.folder / "program.py"
         file.write_text(source)
@@ -194,5 +203,6 @@ class ZygoteHost:
                 "seed": 7,
                 "semantics": "lab",
             }
-            | info
+            | info,
+            registers,
         )
