@@ -2,11 +2,11 @@
 
 import json
 import os
-import secrets
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from caplab.kernel.boot.build import build
 from caplab.kernel.boot.checked import CheckedSystem
 from caplab.kernel.boot.control import Control, Question, readable
 from caplab.kernel.host import rundir
-from caplab.kernel.host.errors import HostError, NotRunning, SystemFailed
+from caplab.kernel.host.errors import HostError, NotRunning, OutOfTime, SystemFailed
 
 PACKET = 128 * 1024
 KNOCK = 0.005
@@ -34,7 +34,7 @@ def specification(
     exit_code_from: str | None = None,
 ) -> Spec:
     """The boot specification, with what the command line says in place of the manifest's word."""
-    prefix = f"cl.{secrets.token_hex(4)}."
+    prefix = f"cl.{os.urandom(4).hex()}."
     try:
         spec = build(system, shm_prefix=prefix, name=name, arms=arms)
     except ValueError as error:
@@ -117,12 +117,13 @@ class Launched:
         except OSError:
             pass
 
-    def reached(self, control: Control, op: str, tell: Callable[[Message], None]) -> Question:
-        """Put a question to the kernel as soon as it listens; `tell` gets what is said meanwhile.
+    def reached(self, control: Control, op: str, timeout: float) -> Question:
+        """Put a question to the kernel as soon as it listens.
 
-        Raises SystemFailed when the system ends before.
+        Raises SystemFailed when the system ends before, OutOfTime.
         """
-        while True:
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
             try:
                 return control.begin(op)
             except NotRunning:
@@ -131,15 +132,21 @@ class Launched:
             message = self.receive()
             if message is None or "ended" in message:
                 raise self.failure(message)
-            tell(message)
+        raise OutOfTime(f"The kernel of {self.name} does not listen after {timeout:g} s.")
+
+    def detach(self) -> None:
+        """Leave the system to itself; it runs until `caplab down`."""
+        self.say("detach")
+        while (message := self.receive()) is not None:
+            if "ended" in message:
+                raise self.failure(message)
+        self.close()
+        self.process.returncode = 0  # its parent is init's business now
 
     def failure(self, ended: Message | None) -> SystemFailed:
         """Why the system is not there any more, as far as its launcher can tell."""
         if ended is None:
-            return SystemFailed(
-                f"The launcher of {self.name} was killed, and everything died with it.",
-                "Start it again: `caplab up` clears what is left first.",
-            )
+            return SystemFailed(f"The launcher of {self.name} ended, and everything with it.")
         words = ended.get("words")
         code = os.waitstatus_to_exitcode(ended["ended"])
         if code < 0:

@@ -153,14 +153,14 @@ class Running:
         except OutOfTime:
             raise self.too_long(timeout or 0.0) from None
 
-    def too_long(self, seconds: float) -> OutOfTime:
-        """What to say when the clients have not ended in time: who waits for whom."""
+    def too_long(self, seconds: float, what: str = "has not finished") -> OutOfTime:
+        """What to say when something has not happened in time: who waits for whom."""
         try:
             waits = who_waits(self.ps())
         except HostError as error:
             waits = [str(error)]
         fix = "\n".join(waits)
-        return OutOfTime(f"{self.name} has not finished within {seconds:g} s.", fix)
+        return OutOfTime(f"{self.name} {what} within {seconds:g} s.", fix)
 
     def down(self) -> Answer:
         """Stop everything in reverse order, and see what is left: `{"pds", "seconds", "left"}`."""
@@ -193,7 +193,7 @@ class Census:
         self._run_dir = run_dir
         self._prefix = rundir.prefix_of(run_dir)
         info = rundir.read_info(run_dir)
-        self._launcher = _pidfd(info.get("launcher_pid"))
+        self._launcher = pidfd(info.get("launcher_pid"))
         try:
             kernel = psutil.Process(info["kernel_pid"])
             self._processes = [kernel, *kernel.children(recursive=True)]
@@ -243,7 +243,7 @@ def signal_number(signal: int | str) -> int:
     return int(number)
 
 
-def _pidfd(pid: object) -> int | None:
+def pidfd(pid: object) -> int | None:
     """A descriptor that becomes readable when the process ends; None if it has."""
     try:
         return os.pidfd_open(pid) if isinstance(pid, int) else None

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from caplab.kernel.boot.consoles import Consoles
 from caplab.kernel.boot.control import Answer, readable
-from caplab.kernel.boot.launch import Launched, Message, specification
+from caplab.kernel.boot.launch import Launched, specification
 from caplab.kernel.boot.manifest import check
 from caplab.kernel.boot.remains import remains_of
 from caplab.kernel.boot.running import END_PATIENCE, Row, Running, signal_number
@@ -98,14 +98,13 @@ class System(Running):
         return self
 
     def _await_readiness(self, launched: Launched, timeout: float) -> None:
-        def ignore(_: Message) -> None:
-            """The launcher says hello."""
-
-        with launched.reached(self.control, "ready", ignore) as question:
+        with launched.reached(self.control, "ready", timeout) as question:
             try:
                 answer = question.answer(timeout)
             except NotRunning:
                 raise launched.failure(launched.last_words()) from None
+            except OutOfTime:
+                raise self.too_long(timeout, "is not ready") from None
         armed = {arm["pd"] for arm in self._arms}
         failed = [one for one in answer.get("failed", ()) if one["pd"] not in armed]
         if failed:
@@ -139,6 +138,15 @@ class System(Running):
             self._report = super().down()
             self._end(launched)
         return self._report
+
+    def detach(self) -> None:
+        """Part from the system: it runs on by itself, and this object only looks at it."""
+        launched, self._launched = self._launched, None
+        if launched is None:
+            raise NotRunning("The system has not been started, or is detached already.")
+        launched.detach()
+        if self._consoles is not None:
+            self._consoles.close()
 
     def close(self) -> None:
         """Let go of everything; takes the system down if it still runs."""

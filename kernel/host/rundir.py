@@ -13,7 +13,6 @@ import fcntl
 import json
 import os
 import re
-import secrets
 import shutil
 import stat
 from collections.abc import Iterator, Sequence
@@ -200,7 +199,7 @@ def _lost() -> Iterator[Path]:
 
 def _linked(path: Path) -> Path:
     """A short directory for a path that is too long, linked from there."""
-    short = _private(_short_base()) / f"{_SHORT}{secrets.token_hex(4)}"
+    short = _private(_short_base()) / f"{_SHORT}{os.urandom(4).hex()}"
     short.mkdir(0o700)
     (short / "link").write_text(str(path))
     path.symlink_to(short)

@@ -1,0 +1,68 @@
+"""`caplab kill` and `caplab crash`: end a PD, and show what was done about it in order."""
+
+from typing import Annotated, Any
+
+import typer
+
+from caplab.kernel.boot.running import CRASHES, Running
+from caplab.scripts.cli import show
+from caplab.scripts.cli.options import After, Format, OutputFormat, SystemName
+
+Target = Annotated[str, typer.Argument(metavar="PD", help="The PD, by name.")]
+Signal = Annotated[str, typer.Option("-s", "--signal", metavar="SIGNAL", help="Name or number.")]
+How = Annotated[str, typer.Option("--how", metavar="HOW", help=", ".join(CRASHES) + ".")]
+
+
+def kill(
+    pd: Target,
+    signal: Signal = "SIGKILL",
+    after: After = None,
+    system: SystemName = None,
+    output: OutputFormat = Format.TEXT,
+) -> int:
+    """Send a signal to a PD, and return when it is reaped and cleaned up after."""
+    running = Running.attach(system)
+    return tell(running.kill(pd, signal=signal, after=after), output)
+
+
+def crash(
+    pd: Target,
+    how: How = "segv",
+    after: After = None,
+    system: SystemName = None,
+    output: OutputFormat = Format.TEXT,
+) -> int:
+    """Answer a PD's current, next or N-th system call with a crash."""
+    running = Running.attach(system)
+    return tell(running.crash(pd, how, after=after), output)
+
+
+def tell(report: dict[str, Any], output: Format) -> int:
+    """Show the account of a death."""
+    if output is Format.JSON:
+        show.as_json(report)
+        return 0
+    who = f"{report['pd']}/gen{report['generation']}"
+    what = " ".join(str(report.get(key) or "") for key in ("state", "reason")).strip()
+    print(f"{who} {show.harmless(what) or 'lives on'} ({show.duration(report['seconds'])})")
+    for number, action in enumerate(report["actions"], 1):
+        print(f"  {number}. {sentence(action)}")
+    if report.get("more_actions"):
+        print(f"  … and {report['more_actions']} more")
+    freed = show.count(report["freed_callers"], "caller")
+    print(f"  freed {freed}; " + (f"pending: {pending(report)}" if report["pending"] else "done"))
+    return 0
+
+
+def sentence(action: dict[str, Any]) -> str:
+    """One action: its name, what it was done to, and what else is known of it."""
+    rest = {key: value for key, value in action.items() if key not in ("action", "target")}
+    words = f"{str(action['action']).replace('_', ' '):<16} {action['target']}"
+    details = ", ".join(
+        str(value) if isinstance(value, str) else f"{value} {key}" for key, value in rest.items()
+    )
+    return show.harmless(f"{words} ({details})" if details else words)
+
+
+def pending(report: dict[str, Any]) -> str:
+    return show.harmless(", ".join(str(item) for item in report["pending"]))

@@ -1,0 +1,35 @@
+"""Options that several commands take."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+SystemName = Annotated[
+    str | None,
+    typer.Option(
+        "-n",
+        "--system",
+        metavar="NAME",
+        help="The system, when several run (else the environment's CAPLAB_SYSTEM).",
+        show_default=False,
+    ),
+]
+
+
+class Format(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+OutputFormat = Annotated[Format, typer.Option("--format", help="For people, or for programs.")]
+After = Annotated[
+    int | None,
+    typer.Option(
+        "--after",
+        metavar="N",
+        min=1,
+        help="Wait until the PD makes its N-th system call.",
+        show_default=False,
+    ),
+]

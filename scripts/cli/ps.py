@@ -1,0 +1,63 @@
+"""`caplab ps`: the rows of the kernel, and what only the reader can measure."""
+
+from typing import Any
+
+import psutil
+
+from caplab.kernel.boot.running import Running
+from caplab.kernel.host import rundir
+from caplab.scripts.cli import show
+from caplab.scripts.cli.options import Format, OutputFormat, SystemName
+
+CONFINEMENT = "none"
+"""PDs are ordinary processes of the user: the key and the level come with confinement itself."""
+
+
+def ps(system: SystemName = None, output: OutputFormat = Format.TEXT) -> int:
+    """Show the protection domains of a running system."""
+    running = Running.attach(system)
+    rows = [{**row, **measured(row["pid"])} for row in running.control.ask("ps")["pds"]]
+    if output is Format.JSON:
+        info = rundir.read_info(running.run_dir)
+        show.as_json(
+            {
+                "system": running.name,
+                "kernel_pid": info.get("kernel_pid"),
+                "zygote_pid": info.get("zygote_pid"),
+                "run_dir": str(running.run_dir),
+                "pds": rows,
+            }
+        )
+        return 0
+    heads = ("PD", "GEN", "PID", "ROLE", "STATE", "WHY", "CALLS", "CAPS", "PSS", "CPU")
+    show.table(heads, [_line(row) for row in rows])
+    return 0
+
+
+def measured(pid: int | None) -> dict[str, Any]:
+    """Memory and processor time of a process; null when it is gone or not ours to look at."""
+    pss = cpu = None
+    if pid is not None:
+        try:
+            process = psutil.Process(pid)
+            times = process.cpu_times()
+            cpu = times.user + times.system
+            pss = process.memory_full_info().pss
+        except psutil.Error:
+            pass
+    return {"pss": pss, "cpu": cpu, "confinement": CONFINEMENT}
+
+
+def _line(row: dict[str, Any]) -> tuple[object, ...]:
+    return (
+        row["pd"],
+        row["generation"],
+        row["pid"],
+        row["role"],
+        row["state"],
+        row["reason"],
+        row["calls"],
+        row["caps"],
+        None if row["pss"] is None else show.size(row["pss"]),
+        None if row["cpu"] is None else show.duration(row["cpu"]),
+    )

@@ -1,0 +1,74 @@
+"""What a foreground `up` shows: the console on standard output, all else on standard error."""
+
+import os
+import select
+import sys
+
+from caplab.scripts.cli import show
+from caplab.scripts.cli.plain import PlainText
+
+LINE_MAX = 4096
+"""Bytes of a PD's line that are shown before it is broken."""
+
+
+class Screen:
+    """The two streams. Where both are the same terminal, no message starts inside a line."""
+
+    def __init__(self) -> None:
+        self.hung_up = False
+        """Nobody reads our standard output any more."""
+        self._plain = PlainText() if show.plain(1) else None
+        self._shared = os.isatty(1) and os.isatty(2)
+        self._inside_line = False
+        self._unfinished: dict[str, bytes] = {}
+
+    def console(self, data: bytes) -> None:
+        """Bytes of a UART, as they are for a terminal, and plain for anything else."""
+        if data:
+            self._inside_line = not data.endswith(b"\n")
+        self._write(data if self._plain is None else self._plain.feed(data))
+
+    def say(self, text: str) -> None:
+        self._begin_line()
+        show.say(text)
+
+    def error(self, message: str, fix: str = "", code: str = "") -> None:
+        self._begin_line()
+        show.error(message, fix, code)
+
+    def printed(self, pd: str, data: bytes) -> None:
+        """What a PD wrote to its own standard output or error, line by line."""
+        *lines, rest = (self._unfinished.pop(pd, b"") + data).split(b"\n")
+        while len(rest) > LINE_MAX:
+            lines.append(rest[:LINE_MAX])
+            rest = rest[LINE_MAX:]
+        if rest:
+            self._unfinished[pd] = rest
+        self._begin_line()
+        for line in lines:
+            text = line.rstrip(b"\r").decode(errors="replace")
+            print(f"{pd} | {show.harmless(text)}", file=sys.stderr)
+        sys.stderr.flush()
+
+    def finish(self) -> None:
+        """Show what still waited for the end of its line."""
+        for pd in list(self._unfinished):
+            self.printed(pd, b"\n")
+        if self._plain is not None:
+            self._write(self._plain.flush())
+        self._begin_line()
+
+    def _begin_line(self) -> None:
+        if self._inside_line and self._shared:
+            print(file=sys.stderr)
+        self._inside_line = False
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest and not self.hung_up:
+            try:
+                rest = rest[os.write(1, rest) :]
+            except BlockingIOError:  # whoever shares our terminal made it so
+                select.select([], [1], [])
+            except BrokenPipeError:
+                self.hung_up = True

@@ -1,0 +1,151 @@
+"""`caplab up`: boot a system, in the foreground, in the background, or with a console attached."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from caplab.kernel.boot.launch import KNOCK, Launched, specification
+from caplab.kernel.boot.manifest import check
+from caplab.kernel.boot.system import System
+from caplab.kernel.host import rundir
+from caplab.kernel.host.errors import RequestRefused
+from caplab.scripts.cli import show
+from caplab.scripts.cli.check import default
+from caplab.scripts.cli.console import Ending, attach
+from caplab.scripts.cli.farewell import farewell
+from caplab.scripts.cli.foreground import LEAVE, Foreground
+from caplab.scripts.cli.ls import tell_cleared
+from caplab.scripts.cli.screen import Screen
+
+DEMONSTRATION = "hello"
+CONFINEMENT = "confinement none (PDs are ordinary processes of this user)"
+
+Manifest = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[MANIFEST|NAME]",
+        help="A file, or the name of a system that comes with caplab.",
+        show_default=False,
+    ),
+]
+Detach = Annotated[bool, typer.Option("-d", "--detach", help="Return once all servers are ready.")]
+Console = Annotated[bool, typer.Option("-c", "--console", help="Type into the first UART.")]
+Timeout = Annotated[
+    float | None,
+    typer.Option("--timeout", metavar="S", min=0, help="Give up after S seconds, exit 1."),
+]
+ExitCodeFrom = Annotated[
+    str | None, typer.Option("--exit-code-from", metavar="PD", help="Exit with this PD's status.")
+]
+Record = Annotated[
+    Path | None, typer.Option("--record", metavar="LOG", help="Write the log of all events there.")
+]
+Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="Run it as NAME.")]
+
+
+def up(
+    manifest: Manifest = None,
+    detach: Detach = False,
+    console: Console = False,
+    timeout: Timeout = None,
+    exit_code_from: ExitCodeFrom = None,
+    record: Record = None,
+    name: Name = None,
+) -> int:
+    """Boot a system. In the foreground ^C stops it in reverse order, a second ^C kills."""
+    if detach and (console or exit_code_from):
+        other = "--console" if console else "--exit-code-from"
+        raise RequestRefused("usage", f"--detach and {other} exclude each other.")
+    if record is not None and not record.absolute().parent.is_dir():
+        raise RequestRefused("usage", f"There is no folder {record.parent} to write the log in.")
+    if manifest is None:
+        manifest = default()
+        what = "caplab.yaml" if manifest != DEMONSTRATION else "no caplab.yaml here: demonstration"
+        show.say(f"{what}, `caplab up {manifest}`")
+    tell_cleared(rundir.reap_stale())
+    if detach:
+        return background(System(manifest, name=name, record=record), timeout)
+    system = check(manifest).require()
+    spec = specification(system, name=name, exit_code_from=exit_code_from)
+    return foreground(spec, Launched(spec, record), console, timeout)
+
+
+def background(system: System, timeout: float | None) -> int:
+    """Start a system and leave it running."""
+    system.start(**({} if timeout is None else {"timeout": timeout}))
+    show.say(opening(system.name, len(system.ps())))
+    option = option_for(system.name)
+    show.say(f"it is ready: `caplab ps{option}`, `caplab console{option}`, `caplab down{option}`")
+    system.detach()
+    return 0
+
+
+def foreground(
+    spec: dict[str, Any], launched: Launched, console: bool, timeout: float | None
+) -> int:
+    """Show a system until it ends."""
+    screen = Screen()
+    screen.say(opening(launched.name, len(spec["pds"])))
+    option = option_for(launched.name)
+    victim = next((pd["name"] for pd in reversed(spec["pds"])), "PD")
+    screen.say(f"from another terminal: `caplab console{option}`, `caplab kill {victim}{option}`")
+    session = Foreground(launched, spec, screen, timeout)
+    try:
+        if console and spec["uarts"]:
+            attended(session, launched, spec["uarts"][0])
+        else:
+            session.show_consoles(spec["uarts"])
+            with signals_to(session.orders):
+                session.run()
+    finally:
+        session.close()
+        launched.close()
+        launched.wait()
+        rundir.reap_stale()
+    return farewell(session, spec, screen)
+
+
+def attended(session: Foreground, launched: Launched, uart: str) -> None:
+    """The user types into a console while a thread serves the session."""
+    thread = threading.Thread(target=session.run)
+    thread.start()
+    socket = launched.run_dir / uart / "socket"
+    try:
+        while thread.is_alive() and not socket.exists():
+            thread.join(KNOCK)
+        if socket.exists() and attach(str(socket), plain=show.plain(1)) is not Ending.SYSTEM_ENDED:
+            session.order(LEAVE)
+    except KeyboardInterrupt:  # only where standard input is no terminal
+        session.order(signal.SIGINT)
+    except OSError as error:  # the line ended before it could be joined
+        show.say(f"the console of {uart} cannot be shown: {error}")
+    with signals_to(session.orders):
+        thread.join()
+
+
+@contextmanager
+def signals_to(descriptor: int) -> Iterator[None]:
+    """Each ^C, SIGTERM and SIGHUP is a byte on this descriptor, and nothing else."""
+    before = signal.set_wakeup_fd(descriptor, warn_on_full_buffer=False)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    handlers = [signal.signal(number, lambda *_: None) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, handlers, strict=True):
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(before)
+
+
+def opening(name: str, pds: int) -> str:
+    return f"{name}: {show.count(pds, 'PD')}, {CONFINEMENT}"
+
+
+def option_for(name: str) -> str:
+    """` -n NAME` where another system makes it necessary."""
+    return "" if [run.name for run in rundir.list_running()] == [name] else f" -n {name}"
