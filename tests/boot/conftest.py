@@ -10,14 +10,8 @@ HERE = Path(__file__).parent
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current directory: every manifest beside every program.
-
-    A program that does not compile lies in the tree as .py.txt, out of the way of tools.
-    """
-    shutil.copytree(HERE / "programs", tmp_path, dirs_exist_ok=True)
+    """The current directory: every manifest beside every program."""
     for name in ("bad", "good"):
         shutil.copytree(HERE / name, tmp_path, dirs_exist_ok=True)
-    for program in tmp_path.glob("*.py.txt"):
-        program.rename(program.with_suffix(""))
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -128,6 +128,21 @@ def test_a_program_that_does_not_compile_is_reported_once_for_all_its_pds(folder
     assert [problem.code for problem in check("m.yaml").problems] == ["CL032"]
 
 
+def test_the_place_of_a_syntax_error_is_that_of_pythons_own_message(folder: Path) -> None:
+    (folder / "open.py").write_text('def main(env):\n    lines = ("one",\n    return lines\n')
+    (folder / "m.yaml").write_text("pds: {a: {run: ./open.py}}\n")
+    (problem,) = check("m.yaml").problems
+    assert (problem.code, str(problem.place)) == ("CL032", "open.py:2:13")
+    assert problem.message == "open.py does not compile: '(' was never closed"
+
+
+@pytest.mark.parametrize("text", ["\0", "x = " + "(" * 5000 + ")" * 5000, "\udc80", "# coding: x"])
+def test_a_file_python_cannot_read_at_all_is_refused(text: str, folder: Path) -> None:
+    (folder / "odd.py").write_bytes(text.encode("utf-8", "surrogateescape"))
+    (folder / "m.yaml").write_text("pds: {a: {run: ./odd.py}}\n")
+    assert [problem.code for problem in check("m.yaml").problems] == ["CL032"]
+
+
 def test_checking_imports_no_code_of_the_user(folder: Path) -> None:
     marker = folder / "imported"
     trap = f"open({str(marker)!r}, 'w').close()\n\ndef main(env): pass\n"

@@ -90,7 +90,7 @@ def test_a_program_hidden_by_one_of_pythons_own_is_refused(folder: Path) -> None
     (folder / "json").mkdir()
     (folder / "json" / "server.py").write_text("def main(env): pass\n")
     assert refused("./json", folder).code == "CL038"
-    assert refused("./queue.py", folder).code == "CL038"
+    assert refused("./wave.py", folder).code == "CL038"
 
 
 def test_without_code_roots_only_what_python_has_can_be_run() -> None:
