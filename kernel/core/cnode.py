@@ -55,20 +55,24 @@ def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
     cap.obj.refs -= 1
 
 
-def find(cnode: CNode, index: int, depth: int) -> Slot | Result:
+def find(cnode: CNode, index: int, depth: int, *, source: bool = False) -> Slot | Result:
     """The slot an operation names by index and depth.
+
+    The CSpace of a dead PD names nothing any more: what were put there would never be let go.
 
     Errors: RANGE_ERROR (depth outside 1 to 64), FAILED_LOOKUP (the bits do not name a slot)
     """
     if not 1 <= depth <= WORD_BITS:
         return error(Status.RANGE_ERROR, 1, WORD_BITS)
-    if depth != WORD_BITS or index >= cnode.size:
-        return error(Status.FAILED_LOOKUP, 0)
+    if depth != WORD_BITS or index >= cnode.size or not cnode.live:
+        return error(Status.FAILED_LOOKUP, int(source))
     return cnode.slot(index)
 
 
 def _operands(caller: TCB, cap: Cap, words: tuple[int, ...]) -> tuple[Slot, Slot] | Result:
     """Destination and source of Copy, Mint and Move, checked in seL4's order."""
+    if not caller.request.caps:
+        return error(Status.TRUNCATED_MESSAGE)
     destination = find(cap.obj, words[0], words[1])
     if isinstance(destination, Result):
         return destination
@@ -76,8 +80,8 @@ def _operands(caller: TCB, cap: Cap, words: tuple[int, ...]) -> tuple[Slot, Slot
         return error(Status.DELETE_FIRST)
     root = message.extra_cap(caller, 0, ObjectType.CNODE)
     if isinstance(root, Result):
-        return root
-    source = find(root.obj, words[2], words[3])
+        return error(Status.FAILED_LOOKUP, 1)
+    source = find(root.obj, words[2], words[3], source=True)
     if isinstance(source, Result):
         return source
     if source.cap is None:
@@ -184,19 +188,24 @@ def revoke(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 
 
 class Revocation(Job):
-    """Revoke in slices: the state is the slot alone, the list itself says what is left."""
+    """Revoke in slices: the list itself says what is left.
 
-    __slots__ = ("cause", "slot")
+    Between the slices another may empty the slot and fill it anew; that capability is not meant.
+    """
+
+    __slots__ = ("cap", "cause", "slot")
 
     def __init__(self, slot: Slot, cause: Cause) -> None:
         super().__init__()
         self.slot = slot
+        self.cap = slot.cap
         self.cause = cause
 
     def run(self, k: Kernel, units: int) -> bool:
         for _ in range(units):
             child = self.slot.next
-            if child is None or not caps.is_parent(self.slot, child):
+            gone = self.slot.cap is not self.cap
+            if gone or child is None or not caps.is_parent(self.slot, child):
                 return True
             k.delete(child, self.cause)
         return False

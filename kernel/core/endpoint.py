@@ -78,7 +78,9 @@ def unread(k: Kernel, endpoint: Endpoint, cause: Cause) -> None:
     if endpoint.readers:
         return
     endpoint.cause = cause
-    if k.lab and not endpoint.receiving:
+    if k.lab:
+        # Receivers too: what they wait for is refused from now on.
+        endpoint.receiving = False
         while endpoint.queue:
             k.free(endpoint.queue.popleft(), cause)
 
@@ -232,7 +234,7 @@ def _send(k: Kernel, caller: TCB, cap: Cap, blocking: bool) -> Outcome:
         message.transfer(k, caller, receiver, cap.badge, caller.request.label, grant, endpoint)
         return OK
     if not blocking:
-        return Result(flags=AnswerFlag.NOTHING)
+        return k.silent(Result(flags=AnswerFlag.NOTHING))
     caller.badge = cap.badge
     caller.grant = grant
     caller.state = SEND
@@ -277,15 +279,24 @@ def reply_recv(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Blocks:    until a message comes; the time limit counts for this part
     Errors:    as Reply, with nothing sent; as Recv, with the reply sent
     """
+    refused = reply_first(k, caller)
+    return _recv(k, caller, cap, True) if refused is None else refused
+
+
+def reply_first(k: Kernel, caller: TCB) -> Result | None:
+    """The reply of a ReplyRecv; the answer is why it may not be sent."""
     request = caller.request
+    record = caller.caller
     if request.caps or len(request.body) > 960:
-        refused = message.refusal(caller)
+        refused = reply.refusal(k, caller, record)
         if refused is not None:
             return refused
-    record = caller.caller
     if record is not None:
         reply.answer(k, caller, record, request.label)
-    return _recv(k, caller, cap, True)
+    if request.caps:
+        # Executed again after a suspend it only receives, and needs these no more.
+        request.caps = ()
+    return None
 
 
 def wait(k: Kernel, caller: TCB, cap: Cap) -> Outcome:

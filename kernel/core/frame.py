@@ -33,8 +33,8 @@ class MO:
         self.refs = 0
         self.holds: dict[int, int] = {}
         """Capabilities per PD number."""
-        self.granted: set[int] = set()
-        """PDs the host let open the segment; never iterated."""
+        self.granted: dict[int, bool] = {}
+        """PDs the host let open the segment, and whether they may write it."""
 
 
 def attach(k: Kernel, slot: Slot, cap: Cap) -> None:
@@ -61,7 +61,7 @@ def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
 
 
 def withdraw(k: Kernel, mo: MO, pd: int) -> None:
-    mo.granted.discard(pd)
+    mo.granted.pop(pd, None)
     k.effects.append(WithdrawSegment(mo.number, pd))
     k.act("withdraw", mo.name, mo.maker)
 
@@ -80,9 +80,10 @@ def map_frame(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         return error(Status.INVALID_CAPABILITY, 0)
     mo: MO = cap.obj
     pd = caller.pd.number
-    if pd not in mo.granted:
-        mo.granted.add(pd)
-        k.effects.append(GrantSegment(mo.number, pd, bool(cap.rights & Rights.WRITE)))
+    writable = bool(cap.rights & Rights.WRITE)
+    if pd not in mo.granted or (writable and not mo.granted[pd]):
+        mo.granted[pd] = writable
+        k.effects.append(GrantSegment(mo.number, pd, writable))
     return Result(body=mo.name.encode(), label=mo.pages * PAGE_SIZE)
 
 

@@ -11,7 +11,16 @@ from collections.abc import Callable, Iterable
 from struct import error as StructError
 from typing import Any, Protocol
 
-from caplab.kernel.abi import ANSWER, HEADER_SIZE, REQUEST, VERSION, ObjectType, Status, Sys
+from caplab.kernel.abi import (
+    ANSWER,
+    BODY_MAX,
+    HEADER_SIZE,
+    REQUEST,
+    VERSION,
+    ObjectType,
+    Status,
+    Sys,
+)
 from caplab.kernel.core import blocking, requests, state, syscalls
 from caplab.kernel.core import cap as caps
 from caplab.kernel.core import endpoint as endpoints
@@ -139,7 +148,8 @@ class Kernel:
         request.call = call
         request.cptr = cptr
         request.label = label
-        if flags or ncaps or version != VERSION or len(frame) != HEADER_SIZE + length:
+        plain = not (flags or ncaps) and version == VERSION and length <= BODY_MAX
+        if not plain or len(frame) != HEADER_SIZE + length:
             wrong = requests.decode(request, frame, version, flags, length, ncaps)
             if wrong:
                 self.root.broke_abi(self, tcb, wrong)
@@ -181,7 +191,8 @@ class Kernel:
             outcome = row.handler(self, tcb, NO_CAP)
         if outcome is not None:
             self.finish(tcb, outcome)
-        elif request.timeout is not None and tcb.state != RUNNING:
+        elif request.timeout is not None and tcb.state != RUNNING and tcb.deadline is None:
+            # A call that is executed again keeps the limit it began with.
             self.set_timer(tcb, request.timeout)
 
     @staticmethod
@@ -191,7 +202,13 @@ class Kernel:
     def _missing(self, tcb: TCB, slot: Slot | None, row: syscalls.Syscall) -> Outcome:
         """The cptr names no capability: explain, or be as silent as seL4."""
         request = tcb.request
-        if request.cptr >= tcb.cspace.size:
+        lost = request.cptr >= tcb.cspace.size
+        if request.call == Sys.REPLY_RECV:
+            # The reply goes out whatever becomes of the receive.
+            unsent = endpoints.reply_first(self, tcb)
+            if unsent is not None:
+                return unsent
+        if lost:
             refused = error(Status.FAILED_LOOKUP, 0)
         elif slot is None or slot.cap is not None or slot.cause is None:
             status = Status.DIED_BEFORE_RECV if slot and slot.cap else Status.NEVER_EXISTED
@@ -200,9 +217,9 @@ class Kernel:
             refused = gone(slot.cause)
         if self.lab:
             return refused
-        if row.silence == "error":
+        if row.silence == "error" and not lost:
             return error(Status.INVALID_CAPABILITY, 0)
-        if row.silence == "fault":
+        if row.silence == "fault" or (lost and request.call != Sys.NB_SEND):
             return self.cap_fault(tcb, refused)
         return OK
 
@@ -368,8 +385,9 @@ class Kernel:
 
     def _job_done(self, job: Job) -> None:
         job.done(self)
-        if job.asker is not None and job.asker.state == JOB:
-            self.finish(job.asker, OK)
+        asker = job.asker
+        if asker is not None and asker.state == JOB and asker.on is job:
+            self.finish(asker, OK)
 
     def act(self, action: str, target: str, maker: int = 0) -> None:
         """Tell the root task what was done, for its report on a death."""

@@ -144,7 +144,7 @@ def _receive_slot(receiver: TCB) -> Slot | None:
         if slot is None or slot.cap is None or slot.cap.type != ObjectType.CNODE:
             return None
         cnode = slot.cap.obj
-    if depth != 64 or index >= cnode.size:
+    if depth != 64 or index >= cnode.size or not cnode.live:
         return None
     slot = cnode.slot(index)
     return slot if slot.cap is None else None

@@ -86,7 +86,8 @@ def signal(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Differs:   on an endpoint it is a Send of length 0, as in seL4, and may block
     """
     if cap.type != ObjectType.NOTIFICATION:
-        caller.request.body, caller.request.caps = b"", ()
+        request = caller.request
+        request.label, request.body, request.caps = 0, b"", ()
         return k.send(k, caller, cap)
     if not cap.rights & Rights.WRITE:
         return k.silent(error(Status.INVALID_CAPABILITY, 0))

@@ -87,29 +87,47 @@ def answer(k: Kernel, server: TCB, reply: Reply, label: int) -> None:
     message.transfer(k, server, caller, 0, label, grant, None)
 
 
+def refusal(k: Kernel, server: TCB, reply: Reply | None) -> Result | None:
+    """Why the server's request may not be sent as this reply, if there is a reason.
+
+    Errors: as message.refusal; ILLEGAL_OPERATION for capabilities the reply may not carry (lab)
+    """
+    refused = message.refusal(server)
+    if refused is not None:
+        return refused
+    if k.lab and server.request.caps and reply is not None and not reply.grant:
+        return error(Status.ILLEGAL_OPERATION)
+    return None
+
+
 def reply(k: Kernel, server: TCB, cap: Cap) -> Outcome:
     """Answer the caller of the last received call.
 
     seL4:      seL4_Reply (classic)
     Arguments: label; body; caps
-    Errors:    FAILED_LOOKUP (a capability to send is not there), RANGE_ERROR (message too long)
-    Differs:   when nobody waits for the reply the answer carries NOTHING; seL4 says nothing
+    Rights:    Grant on the endpoint the call was received from, to send capabilities
+    Errors:    FAILED_LOOKUP (a capability to send is not there), RANGE_ERROR (message too long),
+        ILLEGAL_OPERATION (capabilities without Grant)
+    Differs:   when nobody waits for the reply the answer carries NOTHING; seL4 says nothing, and
+        drops capabilities sent without Grant
     """
-    refused = message.refusal(server)
+    record = server.caller
+    refused = refusal(k, server, record)
     if refused is not None:
         return refused
-    if server.caller is None:
-        return Result(flags=AnswerFlag.NOTHING)
-    answer(k, server, server.caller, server.request.label)
+    if record is None:
+        return k.silent(Result(flags=AnswerFlag.NOTHING))
+    answer(k, server, record, server.request.label)
     return OK
 
 
 def send_on_reply(k: Kernel, server: TCB, cap: Cap) -> Outcome:
     """Answer through a saved reply capability, which this uses up.
 
-    seL4: Send (or Call) on a capability made by seL4_CNode_SaveCaller
+    seL4:   Send (or Call) on a capability made by seL4_CNode_SaveCaller
+    Errors: as Reply
     """
-    refused = message.refusal(server)
+    refused = refusal(k, server, cap.obj)
     if refused is not None:
         return refused
     answer(k, server, cap.obj, server.request.label)

@@ -95,7 +95,7 @@ def _target(cap: Cap) -> list[Any]:
         waiting = [tcb.number for tcb in found.queue]
         return [found.number, found.active, found.word, waiting, found.refs]
     if cap.type == ObjectType.FRAME:
-        return [found.number, found.name, sorted(found.holds.items()), sorted(found.granted)]
+        return [found.number, found.name, sorted(found.holds.items()), sorted(found.granted.items())]
     if cap.type == ObjectType.REPLY:
         return [found.caller.number, found.grant]
     return [_object(found)]
