@@ -10,11 +10,9 @@ from __future__ import annotations
 from typing import overload
 
 from caplab.kernel.abi import Rights
-from caplab.pd import invocations
 from caplab.pd.env import Env
 from caplab.pd.errors import InvalidArgument as BadArgument
-from caplab.pd.objects import CNode, Endpoint, PdCap, PdService, Tcb
-from caplab.pd.stubs import fields, slot_path
+from caplab.pd.objects import Child, CNode, Endpoint, PdCap, PdService, Tcb
 from caplab.servers.serial.badges import PARENT_BADGE, BadgeAllocator
 from caplab.servers.serial.errors import BindFailed, InvalidArgument
 from caplab.servers.serial.exchange import request
@@ -165,30 +163,14 @@ class SerialParent:
         return child.install(self._master, name, rights=CLIENT_RIGHTS, badge=badge)
 
 
-def _create(service: PdService, name: str, device: str, colour: bool) -> tuple[PdCap, Endpoint]:
+def _create(service: PdService, name: str, device: str, colour: bool) -> tuple[Child, Endpoint]:
     """The PD of a server, not started, and the master copy of its endpoint."""
-    masters = []
-
-    def put(slot: int) -> None:
-        answer = invocations.pd_create(
-            service.transport,
-            service.slot,
-            name=name,
-            run="servers.serial",
-            args={"colour": colour, "device": device, "parent": True},
-            threads=1,
-            devices=[device],
-            serves="endpoint",
-            path=None,
-            receive=slot_path(slot),
-        )
-        masters.append(fields(service.checked(answer, "PD_Create").data)["endpoint"])
-
-    env = service.env
+    args = {"colour": colour, "device": device, "parent": True}
     try:
-        child = PdCap(env, env.slots.place(put), name=name)
+        child = service.create(name, "servers.serial", args, devices=[device], serves="endpoint")
     except BadArgument as refused:
         if refused.words[:1] == (_DEVICES_ARGUMENT,):
             raise BindFailed.missing(device) from None
         raise
-    return child, Endpoint(env, masters[0], name=name)
+    assert child.endpoint is not None
+    return child, child.endpoint

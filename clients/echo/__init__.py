@@ -1,0 +1,1 @@
+"""Calls the echo server and says on the console how it went."""

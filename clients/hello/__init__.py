@@ -1,0 +1,1 @@
+"""Prints a line or several: the first program."""

@@ -1,0 +1,1 @@
+"""Does nothing until it is stopped: something to kill."""
