@@ -32,7 +32,7 @@ def console(
     try:
         attach(str(running.run_dir / chosen / "socket"), escape=escape, plain=show.plain(1))
     except ValueError as error:  # no such escape key
-        raise RequestRefused("usage", f"{error}.") from error
+        raise RequestRefused("bad-request", f"{error}.") from error
     return 0
 
 

@@ -16,7 +16,7 @@ DONE, BAD, WRONG, NOT_RUNNING, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 class Command(NamedTuple):
-    """One subcommand: the module and the function (`name` itself, or with `_` appended)."""
+    """One subcommand, and where its function is."""
 
     group: str
     name: str
@@ -38,6 +38,7 @@ COMMANDS = (
     Command("Break", "resume", "suspend", "resume", "let a suspended PD go on"),
     Command("Look", "check", "check", "check", "find the mistakes of a manifest, run nothing"),
     Command("Look", "explain", "explain", "explain", "what an error code or a word means"),
+    Command("Prove", "bench", "bench", "bench", "measure caplab beside its yardsticks"),
 )
 USAGE = "Usage: caplab COMMAND [OPTIONS] …"
 MORE = """\
@@ -113,7 +114,7 @@ def report(error: Exception) -> int:
     if hasattr(error, "format_message"):  # typer's, of an option or argument
         context = getattr(error, "ctx", None)
         usage = f"See `{context.command_path} --help`." if context else ""
-        show.error(error.format_message(), usage, "usage")
+        show.error(error.format_message(), usage, "bad-request")
         return WRONG
     status = getattr(error, "status", None)
     if isinstance(status, int):
@@ -124,7 +125,6 @@ def report(error: Exception) -> int:
     show.error(
         f"This is a fault in caplab: {type(error).__name__}: {error}",
         "CAPLAB_TRACEBACK=1 in the environment shows where it happened.",
-        "internal",
     )
     return BAD
 
@@ -149,5 +149,5 @@ def unknown(word: str, names: list[str]) -> int:
     close = difflib.get_close_matches(word, names, n=1)
     what = "option" if word.startswith("-") else "command"
     fix = f"Did you mean `caplab {close[0]}`?" if close else "`caplab --help` lists what there is."
-    show.error(f"There is no {what} {show.harmless(word)!r}.", fix, "usage")
+    show.error(f"There is no {what} {show.harmless(word)!r}.", fix, "bad-request")
     return WRONG

@@ -60,9 +60,11 @@ def up(
     """Boot a system. In the foreground ^C stops it in reverse order, a second ^C kills."""
     if detach and (console or exit_code_from):
         other = "--console" if console else "--exit-code-from"
-        raise RequestRefused("usage", f"--detach and {other} exclude each other.")
+        raise RequestRefused("bad-request", f"--detach and {other} exclude each other.")
     if record is not None and not record.absolute().parent.is_dir():
-        raise RequestRefused("usage", f"There is no folder {record.parent} to write the log in.")
+        raise RequestRefused(
+            "bad-request", f"There is no folder {record.parent} to write the log in."
+        )
     if manifest is None:
         manifest = default()
         what = "caplab.yaml" if manifest != DEMONSTRATION else "no caplab.yaml here: demonstration"

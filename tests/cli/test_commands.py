@@ -308,7 +308,7 @@ def test_a_fault_of_caplab_is_one_line_and_no_traceback(
     stand_in(ps={"nonsense": 1})
     ran = caplab("ps")
     assert ran.status == 1
-    assert "fault in caplab: KeyError: 'pds' [internal]" in ran.err
+    assert "fault in caplab: KeyError: 'pds'\n" in ran.err
     assert "Traceback" not in ran.err
 
 
