@@ -1,0 +1,368 @@
+"""The loop: one ROUTER, one thread, one place to block. The kernel's only file with ZeroMQ in it.
+
+A message is read, checked against the table of routing ids, stepped through the kernel and the
+answers are sent, with nothing else in between: what a brokered call costs is decided here. All
+that comes from elsewhere (processes, lines, operators) is found out by the helper thread, which
+leaves it in the `inbox` as something to call and rings the `Bell`.
+"""
+
+import os
+import socket
+import struct
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+from caplab.kernel.abi import FRAME_MAX
+from caplab.kernel.core.effects import Effect, Resume
+from caplab.kernel.core.events import BadFrame, Deadline, Event, Syscall, Work
+
+MILLISECOND = 1_000_000
+FOREVER = 1 << 62
+RCVTIMEO_MAX = 1 << 30
+QUEUED_MAX = 64
+"""Messages of one peer that wait unread. An honest one never has more than one."""
+HELD_MAX = 2
+"""Messages kept of a peer whose process is not reported yet; a second one is a fault already."""
+LAST_EVENTS = 32
+_CREDENTIALS = struct.Struct("3i")
+
+Socket = zmq.Socket[bytes]
+
+
+class Core(Protocol):
+    """What the loop asks of a kernel."""
+
+    @property
+    def next_deadline(self) -> int | None: ...
+    @property
+    def jobs_pending(self) -> bool: ...
+    @property
+    def finished(self) -> bool: ...
+    def step(self, event: Event, /) -> list[Effect]: ...
+
+
+class Rest(Protocol):
+    """Somebody who wants to be asked when nothing happens: the recorder."""
+
+    def rest(self, now: int) -> int | None:
+        """Do what is best done now; in how many nanoseconds to ask again, if at all."""
+
+
+class Peer(NamedTuple):
+    """Whom a routing id was made for."""
+
+    pd: int
+    tcb: int
+
+
+class Bell:
+    """Wakes the loop; rung by one other thread, after it has put something into the inbox."""
+
+    def __init__(self, context: zmq.Context[Socket], address: str, routing_id: bytes) -> None:
+        self.rung = False
+        self._socket = context.socket(zmq.DEALER)
+        self._socket.setsockopt(zmq.ROUTING_ID, routing_id)
+        self._socket.setsockopt(zmq.SNDHWM, 0)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.connect(address)
+
+    def ring(self) -> None:
+        # Once is enough until the loop has looked: it clears this first, then empties the inbox.
+        if not self.rung:
+            self.rung = True
+            self._socket.send(b"")
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class Hangups:
+    """Says which connections have ended; for the helper thread. `fileno()` goes into its epoll."""
+
+    def __init__(self, router: Socket) -> None:
+        self._socket = router.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._socket.setsockopt(zmq.LINGER, 0)
+
+    def fileno(self) -> int:
+        return int(self._socket.getsockopt(zmq.FD))
+
+    def read(self) -> list[int]:
+        """The descriptors, as they were, of the connections that have ended since the last look.
+
+        All of them: ZeroMQ's descriptor says "look again", and says it once.
+        """
+        ended = []
+        while True:
+            try:
+                ended.append(int(recv_monitor_message(self._socket, zmq.NOBLOCK)["value"]))
+            except zmq.Again:
+                return ended
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class Loop:
+    """Feeds a kernel and performs what it answers.
+
+    Args:
+        address: where PDs connect (`ipc://…`); bound here.
+        kernel: what is asked for its deadline, its jobs and whether it has finished.
+        step: `kernel.step`, or what a recorder or a checker has put around it.
+        perform: what does each kind of effect; Resume is done here.
+        recorder: asked when nothing happens; None costs nothing.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        kernel: Core,
+        step: Callable[[Event], list[Effect]],
+        perform: Mapping[type, Callable[[Any], None]],
+        recorder: Rest | None = None,
+    ) -> None:
+        self.inbox: deque[Callable[[], None]] = deque()
+        self.last: deque[Event] = deque(maxlen=LAST_EVENTS)
+        self.ignored = 0
+        """Messages under ids that nobody was given, or that came from the wrong process."""
+        self._kernel, self._step, self._perform, self._recorder = kernel, step, perform, recorder
+        self._tcbs: dict[bytes, int] = {}
+        """By routing id, once its first message has come from the right process."""
+        self._ids: dict[int, bytes] = {}
+        self._peers: dict[bytes, Peer] = {}
+        self._pids: dict[int, int] = {}
+        self._held: dict[bytes, list[Any]] = {}
+        self._links: dict[tuple[int, int], Peer] = {}
+        """By descriptor and inode of the connection: an inode number is not soon used again."""
+        self._ids_of: dict[int, list[bytes]] = {}
+        """By PD."""
+        self._patience, self._expired = FOREVER, False
+        """Milliseconds that recv may block, as it was set last, and whether they have run out."""
+        self._context: zmq.Context[Socket] = zmq.Context()
+        self._router = self._make_router()
+        try:
+            self._router.bind(address)
+        except zmq.ZMQError as error:
+            raise OSError(error.errno, f"{address}: {error}") from None
+        self._bell_id = _routing_id()
+        self._router.bind("inproc://bell")
+        self.bell = Bell(self._context, "inproc://bell", self._bell_id)
+        self.hangups = Hangups(self._router)
+
+    def _make_router(self) -> Socket:
+        router = self._context.socket(zmq.ROUTER)
+        router.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        router.setsockopt(zmq.LINGER, 0)
+        router.setsockopt(zmq.MAXMSGSIZE, FRAME_MAX)
+        router.setsockopt(zmq.RCVHWM, QUEUED_MAX)
+        router.setsockopt(zmq.BACKLOG, 1024)
+        return router
+
+    # -- who is who -------------------------------------------------------------------------
+
+    def register(self, pd: int, tcbs: Sequence[int]) -> list[bytes]:
+        """Make the routing ids of a new PD's TCBs: its secrets, and all that says who calls."""
+        ids = self._ids_of[pd] = [_routing_id() for _ in tcbs]
+        for tcb, routing_id in zip(tcbs, ids, strict=True):
+            self._peers[routing_id] = Peer(pd, tcb)
+            self._ids[tcb] = routing_id
+        return ids
+
+    def started(self, pd: int, pid: int) -> None:
+        """The PD's process is known: what it has sent meanwhile is heard now."""
+        self._pids[pd] = pid
+        for routing_id in self._ids_of[pd]:
+            for frame in self._held.pop(routing_id, ()):
+                self._introduce(routing_id, self._peers[routing_id], frame)
+
+    def forget(self, pd: int) -> None:
+        """The PD's process is reaped: whatever still bears its ids is nobody's."""
+        self._pids.pop(pd, None)
+        for routing_id in self._ids_of.pop(pd, ()):
+            del self._ids[self._peers.pop(routing_id).tcb]
+            self._tcbs.pop(routing_id, None)
+            self._held.pop(routing_id, None)
+        for link in [link for link, peer in self._links.items() if peer.pd == pd]:
+            del self._links[link]
+
+    def hung_up(self, fd: int) -> list[int]:
+        """The PDs, not yet reaped, that have lost a connection that had this descriptor."""
+        inode = _inode(fd)
+        return [peer.pd for link, peer in self._links.items() if link[0] == fd and link[1] != inode]
+
+    def blame(self, pd: int, reason: str) -> None:
+        """A live PD has broken the transport's rules."""
+        for routing_id in self._ids_of.get(pd, ())[:1]:
+            self.feed(BadFrame(time.monotonic_ns(), self._peers[routing_id].tcb, reason))
+
+    # -- the loop ---------------------------------------------------------------------------
+
+    def run(self, until: Callable[[], bool] | None = None, deadline: int = FOREVER) -> None:
+        """Serve until `until()` says so (by default: until the kernel has finished)."""
+        kernel, step, perform, inbox, last = (
+            self._kernel,
+            self._step,
+            self._perform,
+            self.inbox,
+            self.last,
+        )
+        recv, send = super(zmq.Socket, self._router).recv, super(zmq.Socket, self._router).send
+        first, rest = int(zmq.SNDMORE | zmq.NOBLOCK), int(zmq.NOBLOCK)
+        tcbs, ids, now = self._tcbs, self._ids, time.monotonic_ns
+        recording = self._recorder is not None
+        over = until or (lambda: kernel.finished)
+        while self._between(over, deadline):
+            try:
+                while True:
+                    routing_id = recv()
+                    # As a Frame: asking the socket for RCVMORE costs more than making one.
+                    frame: Any = recv(0, False)
+                    tcb = tcbs.get(routing_id)
+                    if tcb is None or frame.more:
+                        self._unusual(routing_id, frame)
+                        break
+                    event = Syscall(now(), tcb, frame.bytes)
+                    last.append(event)
+                    for effect in step(event):
+                        if type(effect) is Resume:
+                            to, answer = effect
+                            try:
+                                send(ids[to], first)
+                                send(answer, rest)
+                            except zmq.ZMQError as error:
+                                self._not_sent(to, error.errno)
+                        else:
+                            perform[type(effect)](effect)
+                    if (
+                        inbox
+                        or kernel.next_deadline is not None
+                        or kernel.jobs_pending
+                        or kernel.finished
+                        or recording
+                    ):
+                        break
+            except zmq.Again:
+                self._expired = True
+
+    def feed(self, event: Event) -> None:
+        """Let an event happen that is not a system call just read, and perform its effects."""
+        self.last.append(event)
+        for effect in self._step(event):
+            if type(effect) is Resume:
+                try:
+                    self._router.send(self._ids[effect.tcb], zmq.SNDMORE | zmq.NOBLOCK)
+                    self._router.send(effect.frame, zmq.NOBLOCK)
+                except zmq.ZMQError as error:
+                    self._not_sent(effect.tcb, error.errno)
+            else:
+                self._perform[type(effect)](effect)
+
+    def _between(self, over: Callable[[], bool], end: int) -> bool:
+        """Everything that is not a system call; false when the loop is to end."""
+        self.bell.rung = False
+        inbox = self.inbox
+        while inbox:
+            inbox.popleft()()
+        kernel = self._kernel
+        now = time.monotonic_ns()
+        deadline = kernel.next_deadline
+        if deadline is not None and now >= deadline:
+            self.feed(Deadline(now))
+            deadline = kernel.next_deadline
+        if kernel.jobs_pending:
+            self.feed(Work(now))
+            deadline = now  # look again at once: for a frame, else for the next slice
+        if over() or now >= end:
+            return False
+        wait = min(FOREVER if deadline is None else deadline, end) - now
+        if self._recorder is not None:
+            asked = self._recorder.rest(now)
+            wait = wait if asked is None else min(wait, asked)
+        self._wait_at_most(wait)
+        return True
+
+    def _wait_at_most(self, wait: int) -> None:
+        """Bound the next `recv`. One that is too short is left while messages come: it costs."""
+        wanted = min(max(0, -(-wait // MILLISECOND)), FOREVER)
+        if wanted < self._patience or (self._expired and wanted > self._patience):
+            self._router.setsockopt(zmq.RCVTIMEO, wanted if wanted < RCVTIMEO_MAX else -1)
+            self._patience = wanted
+        self._expired = False
+
+    # -- what is not the rule ------------------------------------------------------------------
+
+    def _unusual(self, routing_id: bytes, frame: Any) -> None:
+        """The bell, a first message, a stranger, or one part too many."""
+        more = frame.more
+        while more:
+            more = self._router.recv(copy=False).more
+        peer = self._peers.get(routing_id)
+        if peer is None:
+            self.ignored += routing_id != self._bell_id
+        elif frame.more:
+            reason = "a message of more than one part"
+            self.feed(BadFrame(time.monotonic_ns(), peer.tcb, reason))
+        elif peer.pd in self._pids:
+            self._introduce(routing_id, peer, frame)
+        else:
+            held = self._held.setdefault(routing_id, [])
+            if len(held) < HELD_MAX:
+                held.append(frame)
+
+    def _introduce(self, routing_id: bytes, peer: Peer, frame: Any) -> None:
+        """The first message under an id: it must come from the process the id was made for."""
+        now = time.monotonic_ns()
+        pid = self._pids[peer.pd]
+        if routing_id not in self._tcbs:
+            if frame.get("Peer-Address").rpartition(":")[2] != str(pid):
+                self.ignored += 1
+                self.feed(BadFrame(now, peer.tcb, "another process has used its routing id"))
+                return
+            fd = frame.get(zmq.SRCFD)
+            self._links[fd, _inode(fd) if _peer_pid(fd) == pid else 0] = peer
+            self._tcbs[routing_id] = peer.tcb
+        self.feed(Syscall(now, peer.tcb, frame.bytes))
+
+    def _not_sent(self, tcb: int, errno: int | None) -> None:
+        if errno == zmq.EHOSTUNREACH:
+            return  # its process is ending; Exited follows
+        if errno != zmq.EAGAIN:
+            raise zmq.ZMQError(errno)
+        # The kernel answers each call once, so this peer makes calls and reads no answers.
+        reason = "it does not read its answers"
+        self.inbox.append(lambda: self.feed(BadFrame(time.monotonic_ns(), tcb, reason)))
+
+    def close(self) -> None:
+        """End the helper thread first: two of the sockets are its."""
+        self.bell.close()
+        self._router.disable_monitor()
+        self.hangups.close()
+        self._router.close()
+        self._context.term()
+
+
+def _routing_id() -> bytes:
+    """Sixteen unguessable bytes; ZeroMQ keeps ids that begin with zero for itself."""
+    return bytes([1 + os.urandom(1)[0] % 255]) + os.urandom(15)
+
+
+def _inode(fd: int) -> int:
+    """Which connection this descriptor is now; -1 if none."""
+    try:
+        return os.fstat(fd).st_ino
+    except OSError:
+        return -1
+
+
+def _peer_pid(fd: int) -> int:
+    try:
+        with socket.socket(fileno=os.dup(fd)) as connection:
+            found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    except OSError:
+        return -1
+    return int(_CREDENTIALS.unpack(found)[0])

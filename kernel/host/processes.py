@@ -1,0 +1,173 @@
+"""The processes of PDs: asked of the zygote, known by pidfd, signalled only through it.
+
+A PD has a child here from its Spawn until it is reaped. Whatever is sent to it before the zygote
+has reported it waits for that, so no signal is lost and none can reach a stranger: a pidfd names
+one process and never another with the same number.
+"""
+
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgpack
+
+from caplab.kernel.abi import BODY_MAX
+from caplab.kernel.core.effects import Continue, Kill, Spawn, Stop
+
+FIRST_DEVICE_FD = 4
+"""Where a child finds its first device; 3 is the spawn pipe."""
+NEVER_RAN = 127 << 8
+"""Wait status of a PD that could not be made: exit code 127, which is a shell's word for it."""
+
+Send = Callable[[dict[str, Any], Sequence[int]], None]
+
+
+class CannotSpawn(OSError):
+    """The process could not be asked for; the message says why."""
+
+
+class Child:
+    """One PD's process, from Spawn to Exited."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.pid = 0
+        self.pidfd = -1
+        self.waiting: list[int] = []
+        """Signals for when it is reported."""
+
+
+class Processes:
+    """The PDs' processes; the core thread's.
+
+    Args:
+        to_zygote, to_launcher: send a message with descriptors, which are closed once they have
+            gone. The launcher gets the reading end of what a PD prints.
+        constants: what every spawn information holds: `address` and `semantics`.
+    """
+
+    def __init__(self, to_zygote: Send, to_launcher: Send, constants: dict[str, Any]) -> None:
+        self._to_zygote = to_zygote
+        self._to_launcher = to_launcher
+        self._constants = constants
+        self._children: dict[int, Child] = {}
+
+    def spawn(self, effect: Spawn, ids: Sequence[bytes], registers: dict[str, int]) -> None:
+        """Ask for a process. `registers` are the devices' descriptors by name; they are copied.
+
+        Raises CannotSpawn.
+        """
+        spec = effect.spec
+        info = {
+            "pd": effect.pd,
+            "name": spec["name"],
+            "generation": spec["generation"],
+            "ids": list(ids),
+            "run": spec["run"],
+            "args": spec["args"],
+            "path": spec["path"],
+            "devices": {name: FIRST_DEVICE_FD + i for i, name in enumerate(registers)},
+            "seed": spec.get("seed", int.from_bytes(os.urandom(7))),
+            **self._constants,
+        }
+        name = spec["name"]
+        descriptors: list[int] = []
+        try:
+            descriptors.append(filled_pipe(msgpack.packb(info)))
+            output, write_end = os.pipe()
+            descriptors.append(write_end)
+            self._to_launcher(
+                {"log": name, "pd": effect.pd, "generation": spec["generation"]}, [output]
+            )
+            for register in registers.values():
+                descriptors.append(os.dup(register))  # noqa: PERF401  # closed below, if it fails
+        except (OSError, ValueError) as error:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            raise CannotSpawn(f"{name} could not be started: {error}") from None
+        self._children[effect.pd] = Child(name)
+        self._to_zygote({"op": "spawn", "pd": effect.pd, "name": name}, descriptors)
+
+    def started(self, pd: int, pid: int, pidfd: int) -> None:
+        """The zygote has forked it."""
+        child = self._children[pd]
+        child.pid, child.pidfd = pid, pidfd
+        for number in child.waiting:
+            self._signal(child, number)
+        child.waiting = []
+
+    def exited(self, pd: int) -> None:
+        """It is reaped, or was never made."""
+        child = self._children.pop(pd, None)
+        if child is not None and child.pidfd >= 0:
+            os.close(child.pidfd)
+
+    def ending(self, pd: int) -> bool:
+        """Whether the process has ended, reaped or not."""
+        child = self._children.get(pd)
+        if child is None or child.pidfd < 0:
+            return child is None
+        poll = select.poll()
+        poll.register(child.pidfd, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def kill(self, effect: Kill) -> None:
+        self._send(effect.pd, effect.signal)
+
+    def stop(self, effect: Stop) -> None:
+        self._send(effect.pd, signal.SIGSTOP)
+
+    def resume(self, effect: Continue) -> None:
+        self._send(effect.pd, signal.SIGCONT)
+
+    def names(self) -> list[str]:
+        """The PDs that have a process or are about to."""
+        return [child.name for child in self._children.values()]
+
+    def kill_all(self) -> None:
+        for child in self._children.values():
+            if child.pidfd >= 0:
+                self._signal(child, signal.SIGKILL)
+
+    def _send(self, pd: int, number: int) -> None:
+        child = self._children.get(pd)
+        if child is None:
+            return  # it has ended; Exited may be on its way through the kernel
+        if child.pidfd < 0:
+            child.waiting.append(number)
+        else:
+            self._signal(child, number)
+
+    @staticmethod
+    def _signal(child: Child, number: int) -> None:
+        try:
+            signal.pidfd_send_signal(child.pidfd, number)
+        except ProcessLookupError:
+            pass  # ended, not reaped
+        except OSError as error:
+            print(f"kernel: signal {number} for {child.name}: {error}", file=sys.stderr)
+
+
+def filled_pipe(data: bytes) -> int:
+    """The reading end of a pipe that holds `data` and then its end.
+
+    It must fit into the pipe: nobody reads it yet. Raises ValueError when it is too long.
+    """
+    if len(data) > BODY_MAX:
+        raise ValueError(
+            f"what it is to be told has {len(data)} bytes, the most is {BODY_MAX}: shorten its args"
+        )
+    read_end, write_end = os.pipe()
+    try:
+        os.set_blocking(write_end, False)
+        if os.write(write_end, data) < len(data):
+            raise BlockingIOError("the system gives this user only short pipes now")
+    except OSError:
+        os.close(read_end)
+        raise
+    finally:
+        os.close(write_end)
+    return read_end
