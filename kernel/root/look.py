@@ -34,7 +34,7 @@ def row(one: PD) -> dict[str, Any]:
 def _pd_state(one: PD) -> str:
     if one.ended:
         return one.ended
-    if one.state in ("created", "starting"):
+    if one.state == "created" or not one.calls:
         return "starting"
     if all(tcb.suspended for tcb in one.tcbs):
         return "suspended"
