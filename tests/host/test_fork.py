@@ -14,12 +14,14 @@ from caplab.kernel.host.fork import Prctl, fork, prepare
 prepare()
 prctl = Prctl()
 """
+BUFFERED = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
 
 
 def run(source: str) -> subprocess.CompletedProcess[str]:
     """Run a program that forks, in a process of its own."""
     return subprocess.run(
         [sys.executable, "-c", PRELUDE + textwrap.dedent(source)],
+        env=BUFFERED,
         capture_output=True,
         text=True,
         timeout=30,

@@ -152,14 +152,16 @@ def test_a_later_pd_runs_the_edited_file(zygote: ZygoteHost, kernel: RouterKerne
         child.status()
 
 
-def test_children_have_no_user_code_loaded_that_the_zygote_loaded(
+def test_a_child_finds_the_libraries_loaded_no_user_code_and_a_working_collector(
     zygote: ZygoteHost, kernel: RouterKernel
 ) -> None:
     child = zygote.run(
         kernel,
-        "import sys\n"
+        "import gc, sys\n"
         "loaded = [m for m in sys.modules if m.startswith(('caplab.servers', 'caplab.clients'))]\n"
-        "def main(env): print(loaded, 'zmq' in sys.modules, 'msgpack' in sys.modules)\n",
+        "def main(env):\n"
+        "    print(loaded, 'google.protobuf.message' in sys.modules, 'msgpack' in sys.modules)\n"
+        "    print(gc.isenabled(), gc.get_freeze_count() > 10000)\n",
     )
-    assert child.text() == "[] True True\n"
+    assert child.text() == "[] True True\nTrue True\n"
     child.status()

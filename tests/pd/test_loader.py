@@ -14,7 +14,7 @@ from fakes import answer, fake_env
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch):
     """Write a program and give the Env of a PD that runs it."""
-    monkeypatch.setattr(sys, "dont_write_bytecode", sys.dont_write_bytecode)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
 
     def write(source: str, **args: object):
         file = tmp_path / "prog.py"
