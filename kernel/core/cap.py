@@ -89,7 +89,8 @@ def is_original(cap: Cap, source: Cap) -> bool:
 def link(slot: Slot, cap: Cap, source: Slot | None) -> None:
     """Put `cap` into the empty `slot`, after `source` (none: a new object's first capability)."""
     original = source is None or source.cap is None or is_original(cap, source.cap)
-    slot.cap = cap
+    # As plain numbers: `&` on a member of an enum is Python code, and doubled the cost of a call.
+    slot.cap = Cap(int(cap.type), cap.obj, int(cap.rights), cap.badge)
     slot.cause = None
     slot.revocable = slot.first_badged = original
     slot.prev = source

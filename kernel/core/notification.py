@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from caplab.kernel.core.kernel import Kernel
     from caplab.kernel.core.tcb import TCB
 
+_WRITE = int(Rights.WRITE)
+
 
 class Notification:
     """Idle, waited for, or active with a word (which may be zero)."""
@@ -89,7 +91,7 @@ def signal(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         request = caller.request
         request.label, request.body, request.caps = 0, b"", ()
         return k.send(k, caller, cap)
-    if not cap.rights & Rights.WRITE:
+    if not cap.rights & _WRITE:
         return k.silent(error(Status.INVALID_CAPABILITY, 0))
     raise_signal(k, cap.obj, cap.badge)
     return OK

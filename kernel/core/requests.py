@@ -21,7 +21,9 @@ from caplab.kernel.abi import (
 if TYPE_CHECKING:
     from caplab.kernel.core.tcb import Request
 
-_ALL_FLAGS = int(Flag.SLOT | Flag.TIMEOUT | Flag.RENEWAL)
+# As plain numbers: `&` with a member of an enum is Python code.
+_SLOT, _TIMEOUT, _RENEWAL = int(Flag.SLOT), int(Flag.TIMEOUT), int(Flag.RENEWAL)
+_ALL_FLAGS = _SLOT | _TIMEOUT | _RENEWAL
 TIMEOUT_MAX = 1e9
 """Seconds; a longer time limit (or infinity) is none."""
 
@@ -43,13 +45,13 @@ def decode(
     request.renewal = None
     at = HEADER_SIZE
     try:
-        if flags & Flag.SLOT:
+        if flags & _SLOT:
             request.path = SLOT_PATH.unpack_from(frame, at)
             at += SLOT_PATH.size
-        if flags & Flag.TIMEOUT:
+        if flags & _TIMEOUT:
             request.timeout = TIMEOUT.unpack_from(frame, at)[0]
             at += TIMEOUT.size
-        if flags & Flag.RENEWAL:
+        if flags & _RENEWAL:
             request.renewal = RENEWAL.unpack_from(frame, at)[0]
             at += RENEWAL.size
     except StructError:
