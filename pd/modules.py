@@ -51,38 +51,41 @@ class BadProgram(LookupError):
         self.code, self.message, self.fix, self.near = code, message, fix, tuple(near)
 
 
-def search_path(roots: Sequence[str]) -> list[str]:
+def search_path(roots: Sequence[str], python: Sequence[str] | None = None) -> list[str]:
     """The `sys.path` of a PD with these code roots: what Python has, then the roots.
 
-    The directory from which caplab happened to be called is no code root.
+    The directory from which caplab happened to be called is no code root. `python` is what Python
+    has; the own `sys.path` if it is left out.
     """
     ambient = {"", ".", os.getcwd(), *roots} - {str(CAPLAB.parent)}
-    return [entry for entry in sys.path if entry not in ambient] + list(roots)
+    own = sys.path if python is None else python
+    return [entry for entry in own if entry not in ambient] + list(roots)
 
 
-def resolve(run: str, roots: Sequence[str]) -> Program:
+def resolve(run: str, roots: Sequence[str], python: Sequence[str] | None = None) -> Program:
     """The program a `run` names; `./` is looked up in each code root in turn.
 
     Raises BadProgram when the word has no known form or nothing is there. A program given as
-    `package.module:function` is not looked for here but in :func:`source`.
+    `package.module:function` is not looked for here but in :func:`source`. `python` as in
+    :func:`search_path`.
     """
     if shipped := _SHIPPED.fullmatch(run):
         return _shipped(*shipped.groups())
     if named := _FUNCTION.fullmatch(run):
         return Program(named[1], named[2], None)
     if run.startswith("./"):
-        return _relative(run, roots)
+        return _relative(run, roots, python)
     raise BadProgram("CL030", f"`{run}` is not a form of `run`", _form_fix(run))
 
 
-def source(program: Program, roots: Sequence[str]) -> Path:
+def source(program: Program, roots: Sequence[str], python: Sequence[str] | None = None) -> Path:
     """The source file of a program's module, found without importing anything.
 
     Raises BadProgram when there is none, or when it is not Python source.
     """
     if program.file is not None:
         return Path(program.file)
-    spec = find(program.module, search_path(roots))
+    spec = find(program.module, search_path(roots, python))
     if spec is None:
         places = "".join(f" and in {root}" for root in roots)
         raise BadProgram(
@@ -150,7 +153,7 @@ def shipped(kind: str) -> list[str]:
     return sorted(file.parent.name for file in (CAPLAB / kind).glob(f"*/{SHIPPED[kind]}.py"))
 
 
-def _relative(run: str, roots: Sequence[str]) -> Program:
+def _relative(run: str, roots: Sequence[str], python: Sequence[str] | None) -> Program:
     relative = run[2:].rstrip("/")
     if not relative or ".." in relative.split("/"):
         raise BadProgram(
@@ -163,7 +166,7 @@ def _relative(run: str, roots: Sequence[str]) -> Program:
         if place.suffix == ".py" and place.is_file():
             return _file(run, place)
         if place.is_dir():
-            return _folder(run, relative, root, roots)
+            return _folder(run, relative, root, search_path(roots, python))
     near = [f"./{each.name}" for root in roots for each in _programs(Path(root))]
     raise BadProgram(
         "CL031",
@@ -183,7 +186,7 @@ def _file(run: str, place: Path) -> Program:
     return Program(place.stem, "main", str(place.absolute()))
 
 
-def _folder(run: str, relative: str, root: str, roots: Sequence[str]) -> Program:
+def _folder(run: str, relative: str, root: str, path: Sequence[str]) -> Program:
     parts = relative.split("/")
     for part in parts:
         if not re.fullmatch(_IDENTIFIER, part):
@@ -196,7 +199,7 @@ def _folder(run: str, relative: str, root: str, roots: Sequence[str]) -> Program
         file = Path(root, relative, f"{stem}.py")
         if file.is_file():
             module = ".".join([*parts, stem])
-            _refuse_hidden(run, module, file, roots)
+            _refuse_hidden(run, module, file, path)
             return Program(module, "main", None)
     raise BadProgram(
         "CL031",
@@ -205,12 +208,12 @@ def _folder(run: str, relative: str, root: str, roots: Sequence[str]) -> Program
     )
 
 
-def _refuse_hidden(run: str, module: str, file: Path, roots: Sequence[str]) -> None:
-    spec = find(module, search_path(roots))
+def _refuse_hidden(run: str, module: str, file: Path, path: Sequence[str]) -> None:
+    spec = find(module, path)
     if spec is not None and spec.origin is not None and os.path.samefile(spec.origin, file):
         return
     top = module.split(".")[0]
-    other = find(top, search_path(roots))
+    other = find(top, path)
     raise BadProgram(
         "CL038",
         f"{run} is hidden by another module of the name {top}"

@@ -5,9 +5,12 @@ Each program is looked at once, however many PDs run it.
 
 import ast
 import os
+import subprocess
+import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from caplab.kernel.boot.model import Defaults
@@ -37,6 +40,7 @@ class Programs:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, tuple[str, ...]], Found] = {}
+        self._python = python_path()
 
     def look(self, run: str, roots: Sequence[str], at: Place) -> Found:
         """What `run` names. The problems of a program are reported with its first PD only, but
@@ -53,15 +57,15 @@ class Programs:
 
     def _look(self, run: str, roots: Sequence[str], at: Place) -> Found:
         try:
-            program = modules.resolve(run, roots)
-            source = modules.source(program, roots)
+            program = modules.resolve(run, roots, self._python)
+            source = modules.source(program, roots, self._python)
         except BadProgram as bad:
             near = meant(run, bad.near)
             fix = f"write {near}" if near else bad.fix
             return Found(None, problems=(Problem(bad.code, bad.message, at, fix),))
         problems: list[Problem] = []
         signature = None
-        for package in _packages(program, roots):
+        for package in _packages(program, modules.search_path(roots, self._python)):
             _compiled(package, run, at, problems)
         if (tree := _compiled(source, run, at, problems)) is not None:
             try:
@@ -74,18 +78,30 @@ class Programs:
         return Found(program, source, signature, defaults, document, tuple(problems))
 
 
+@cache
+def python_path() -> tuple[str, ...]:
+    """The `sys.path` of the processes PDs are forked from, which are started with -P.
+
+    Of this process it may hold more: the folder of a script that uses caplab, or of its tests.
+    """
+    if sys.flags.safe_path:
+        return tuple(sys.path)
+    command = [sys.executable, "-P", "-c", "import sys; print('\\0'.join(sys.path), end='')"]
+    asked = subprocess.run(command, capture_output=True, text=True, check=False)
+    return tuple(asked.stdout.split("\0") if asked.returncode == 0 else sys.path)
+
+
 def shown(path: Path) -> str:
     """A path as a reader wants it: from the current directory when it lies below."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative
 
 
-def _packages(program: Program, roots: Sequence[str]) -> list[Path]:
+def _packages(program: Program, path: Sequence[str]) -> list[Path]:
     """The `__init__.py` of each package that is imported on the way to a user's module."""
     parts = program.module.split(".")
     if program.file is not None or parts[0] == modules.CAPLAB.name:
         return []
-    path = modules.search_path(roots)
     specs = [modules.find(".".join(parts[:end]), path) for end in range(1, len(parts))]
     origins = [spec.origin for spec in specs if spec is not None and spec.origin is not None]
     return [Path(origin) for origin in origins if origin.endswith(".py")]

@@ -143,6 +143,20 @@ def test_a_file_python_cannot_read_at_all_is_refused(text: str, folder: Path) ->
     assert [problem.code for problem in check("m.yaml").problems] == ["CL032"]
 
 
+def test_what_only_the_checking_process_could_import_is_not_found(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A PD does not see the folder of the script, or of the tests, that boots it."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "shop.py").write_text("def main(env): pass\n")
+    (elsewhere / "deep").mkdir()
+    (elsewhere / "deep" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(elsewhere)
+    (folder / "m.yaml").write_text("pds: {a: {run: 'shop:main'}, b: {run: ./pkg/deep}}\n")
+    (folder / "pkg" / "deep" / "main.py").write_text("def main(env): pass\n")
+    assert [problem.code for problem in check("m.yaml").problems] == ["CL031"]
+
+
 def test_checking_imports_no_code_of_the_user(folder: Path) -> None:
     marker = folder / "imported"
     trap = f"open({str(marker)!r}, 'w').close()\n\ndef main(env): pass\n"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from caplab.kernel.boot.programs import python_path
 from caplab.pd import modules
 from caplab.pd.modules import BadProgram, Program, find, resolve, search_path, source
 
@@ -18,7 +19,10 @@ def refused(run: str, *roots: Path) -> BadProgram:
     return bad.value
 
 
-def test_caplabs_own_programs_are_always_its_own(folder: Path) -> None:
+def test_caplabs_own_programs_are_always_its_own(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", list(python_path()))
     (folder / "servers" / "serial").mkdir(parents=True)
     (folder / "servers" / "serial" / "server.py").write_text("def main(env): pass\n")
     program = resolve("servers.serial", [str(folder)])
