@@ -61,4 +61,5 @@ def resume(k: Kernel, tcb: TCB) -> None:
 
 def unpark(k: Kernel, tcb: TCB) -> None:
     """Answer a Park with the entry written last."""
+    tcb.start = tcb.fresh = False
     k.finish(tcb, Result(body=requests.pack_words((tcb.arg,)), label=tcb.ip))

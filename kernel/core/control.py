@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from caplab.kernel.core import blocking
 from caplab.kernel.core.cap import Cap
 from caplab.kernel.core.outcome import OK, Outcome
 from caplab.kernel.core.states import PARKED, SLEEP
@@ -28,6 +29,8 @@ def park(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Blocks: until TCB_Resume, which answers with the entry in `label` and its argument as one word
     """
     caller.state = PARKED
+    if caller.start:
+        blocking.unpark(k, caller)
     return None
 
 

@@ -29,6 +29,7 @@ def describe(k: Kernel) -> dict[str, Any]:
         "cspaces": [_cspace(cnode) for cnode in k.root.cspaces()],
         "irqs": [(line.number, line.masked, line.refs) for _, line in sorted(k.irqs.items())],
         "jobs": [type(job).__name__ for job in k.jobs],
+        "pds": k.root.describe(),
     }
 
 
@@ -95,7 +96,8 @@ def _target(cap: Cap) -> list[Any]:
         waiting = [tcb.number for tcb in found.queue]
         return [found.number, found.active, found.word, waiting, found.refs]
     if cap.type == ObjectType.FRAME:
-        return [found.number, found.name, sorted(found.holds.items()), sorted(found.granted.items())]
+        granted = sorted(found.granted.items())
+        return [found.number, found.name, sorted(found.holds.items()), granted]
     if cap.type == ObjectType.REPLY:
         return [found.caller.number, found.grant]
     return [_object(found)]

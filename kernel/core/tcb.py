@@ -49,6 +49,7 @@ class TCB:
         "calls",
         "cspace",
         "deadline",
+        "fresh",
         "gate",
         "grant",
         "index",
@@ -61,6 +62,7 @@ class TCB:
         "reply_right",
         "request",
         "slots",
+        "start",
         "state",
         "suspended",
         "withheld",
@@ -91,6 +93,10 @@ class TCB:
         """The answer of a suspended TCB, given at resume."""
         self.deadline: int | None = None
         self.calls = 0
+        self.start = False
+        """Resumed before its Park arrived."""
+        self.fresh = False
+        """Registers were written since it was started last."""
         self.ip = 0
         self.arg = 0
         self.refs = 0
@@ -141,6 +147,9 @@ def resume(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         return error(Status.ILLEGAL_OPERATION)
     if target.state == PARKED and not target.suspended:
         blocking.unpark(k, target)
+    elif target.state == RUNNING and target.fresh:
+        # Its Park is still on the way here: it starts when that arrives.
+        target.start = True
     else:
         blocking.resume(k, target)
     return OK
@@ -201,7 +210,7 @@ def write_registers(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         return error(Status.RANGE_ERROR, 2, 2)
     if target is caller or target.state == DEAD:
         return error(Status.ILLEGAL_OPERATION)
-    target.ip, target.arg = ip, arg
+    target.ip, target.arg, target.fresh = ip, arg, True
     if start:
         return resume(k, caller, cap)
     return OK

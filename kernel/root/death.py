@@ -6,7 +6,7 @@ CSpace is a job. A report collects what was done, in order, for whoever asked fo
 
 from __future__ import annotations
 
-import signal
+from signal import Signals
 from typing import TYPE_CHECKING, Any
 
 import msgpack
@@ -28,20 +28,36 @@ if TYPE_CHECKING:
     from caplab.kernel.core.kernel import Kernel
     from caplab.kernel.root.pd import PD
     from caplab.kernel.root.task import RootTask
+    from caplab.kernel.root.work import WorkItem
 
 FAULT_SIGNALS = ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE", "SIGSYS", "SIGTRAP")
 PENDING_LIMIT = 2.0
 """Seconds a kill waits for work that lies with servers."""
 
 
+def abandoned(k: Kernel, root: RootTask, pd: PD) -> None:
+    """A PD that has no process yet ends; nothing of it ever ran, but it may hold capabilities.
+
+    The sweep waits for its turn: this may be called from another's, or once for each of many.
+    """
+    _begin(k, root, pd, 9 if pd.doomed else 0)
+    k.jobs.append(Burial(pd, root, k.cause(Status.DIED_BEFORE_RECV, pd)))
+
+
 def happened(k: Kernel, root: RootTask, pd: PD, event: Exited) -> None:
     """Free the callers, make its endpoints deaf, and start the sweep."""
-    _verdict(pd, event.status)
+    _begin(k, root, pd, event.status)
+    k.start_job(Burial(pd, root, k.cause(Status.DIED_BEFORE_RECV, pd)), None)
+
+
+def _begin(k: Kernel, root: RootTask, pd: PD, status: int) -> None:
+    """What happens in the very step in which a PD ends."""
+    _verdict(pd, status)
     pd.state = "dying"
     pd.calls_ended, pd.caps_ended = pd.calls, pd.caps
     report = pd.report = pd.report or Report(pd, k.now)
     report.began = report.began or k.now
-    root.active = report
+    outer, root.active = root.active, report
     cause = k.cause(Status.DIED_BEFORE_RECV, pd)
     for tcb in pd.tcbs:
         blocking.unqueue(k, tcb, cause)
@@ -60,12 +76,10 @@ def happened(k: Kernel, root: RootTask, pd: PD, event: Exited) -> None:
     for endpoint in list(pd.cspace.reads.values()):
         endpoints.unread(k, endpoint, cause)
     for item in work.discard(pd):
-        item.done = True
-        settle(k, root, item.report)
+        settle(k, item)
     k.effects.append(Announce(state_of(pd)))
     report.add("revoke", pd.name, capabilities=pd.caps)
-    k.start_job(Burial(pd, root, cause), None)
-    root.active = None
+    root.active = outer
 
 
 class Burial(Sweep):
@@ -89,6 +103,7 @@ class Burial(Sweep):
         root.active = pd.report
         if pd.master is not None:
             k.delete(pd.master, self.cause)
+            del root.cspace.slots[pd.master.index]
             pd.master = None
         for tcb in pd.tcbs:
             del k.tcbs[tcb.number]
@@ -102,14 +117,18 @@ class Burial(Sweep):
         assert pd.report is not None
         pd.report.swept = True
         pd.report.ended = k.now
-        if not pd.report.complete:
+        if pd.report.complete:
+            conclude(k, pd.report)
+        else:
             k.set_timer(pd.report, PENDING_LIMIT)
-        settle(k, root, pd.report)
         root.buried(k, pd)
 
 
-def settle(k: Kernel, root: RootTask, report: Report | None) -> None:
-    """Answer whoever waits for the report, if it is complete."""
+def settle(k: Kernel, item: WorkItem) -> None:
+    """An item of work is done: answer whoever waits for its report, if that is complete now."""
+    item.done = True
+    # The report has the item and the item the report, and nobody collects cycles here.
+    report, item.report = item.report, None
     if report is not None and report.complete:
         conclude(k, report)
 
@@ -149,6 +168,8 @@ def _verdict(pd: PD, status: int) -> None:
         pd.ended, pd.reason = "faulted", pd.fault
     elif pd.doomed is not None:
         pd.ended, pd.reason = "killed", pd.doomed
+    elif pd.state == "created":
+        pd.ended, pd.reason = "exited", "never started"
     elif number:
         by = f" (crash {pd.crash})" if pd.crash else ""
         faulted = name in FAULT_SIGNALS or pd.crash is not None
@@ -162,6 +183,11 @@ def _verdict(pd: PD, status: int) -> None:
 
 def signal_name(number: int) -> str:
     try:
-        return signal.Signals(number).name
+        return Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+def signal_number(how: str) -> int:
+    """The number of a signal given by number or by name."""
+    return int(how) if how.isdigit() else int(Signals[how])

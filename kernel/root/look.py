@@ -34,10 +34,10 @@ def row(one: PD) -> dict[str, Any]:
 def _pd_state(one: PD) -> str:
     if one.ended:
         return one.ended
+    if one.state != "created" and all(tcb.suspended for tcb in one.tcbs):
+        return "suspended"
     if one.state == "created" or not one.calls:
         return "starting"
-    if all(tcb.suspended for tcb in one.tcbs):
-        return "suspended"
     awake = any(tcb.state == states.RUNNING and not tcb.suspended for tcb in one.tcbs)
     return "running" if awake else "waiting"
 
@@ -46,6 +46,24 @@ def _why(one: PD) -> str:
     if one.state == "created":
         return "created, not started"
     return reason(one.tcbs[0])
+
+
+def record(one: PD) -> list[Any]:
+    """What the root task knows of a PD and acts by, as plain data for the state hash."""
+    queued = [[item.kind, item.badge, item.endpoint.number] for item in one.work]
+    return [
+        one.number,
+        one.name,
+        one.state,
+        one.ended,
+        [one.doomed is not None, one.fault is not None, one.crash is not None, one.stopping],
+        sorted(one.to_stop),
+        [list(arm) for arm in one.arms],
+        [[name, *map(int, entry[:2])] for name, entry in one.names.items()],
+        one.next_badge,
+        [queued, len(one.fetched)],
+        one.refs,
+    ]
 
 
 def state(tcb: TCB) -> str:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from caplab.kernel.abi import ObjectType, Rights, Status
 from caplab.kernel.core import blocking
 from caplab.kernel.core.cap import Cap
-from caplab.kernel.core.effects import Answer, Kill
+from caplab.kernel.core.effects import Answer, Continue, Kill
 from caplab.kernel.core.outcome import Result
 from caplab.kernel.core.states import DEAD, RUNNING
-from caplab.kernel.root import look, pd, stop
-from caplab.kernel.root.death import signal_name
+from caplab.kernel.root import death, look, pd, stop
+from caplab.kernel.root.death import signal_name, signal_number
 from caplab.kernel.root.pd import PD, Arm, regate
 from caplab.kernel.root.report import Report
 
@@ -59,15 +59,29 @@ def report_of(target: PD) -> Report:
     return target.report
 
 
-def deliver(k: Kernel, target: PD, number: int, who: str) -> None:
+def deliver(k: Kernel, root: RootTask, target: PD, number: int, who: str) -> None:
     """Send a signal; a deadly one silences the PD at once."""
     report = report_of(target)
     report.began = k.now
     report.add("kill", target.name, signal=signal_name(number))
-    if number == 9:
+    if target.state == "created":
+        target.doomed = f"{signal_name(number)} by {who}"
+        death.abandoned(k, root, target)
+    elif number == 9:
         doom(k, target, f"SIGKILL by {who}")
     else:
         k.effects.append(Kill(target.number, number))
+        if all(tcb.suspended for tcb in target.tcbs):
+            # A stopped process gets no other signal; its threads stay suspended.
+            k.effects.append(Continue(target.number))
+
+
+def passing(k: Kernel, target: PD, number: int) -> dict[str, Any]:
+    """Send a signal that ends nobody; there is no death to report."""
+    k.effects.append(Kill(target.number, number))
+    report = Report(target, k.now)
+    report.add("kill", target.name, signal=signal_name(number))
+    return report.as_dict()
 
 
 def doom(k: Kernel, target: PD, why: str) -> None:
@@ -82,13 +96,13 @@ def arm(k: Kernel, root: RootTask, target: PD, what: Arm) -> None:
     """Fire at the current call if the PD is in one, else when it makes the call."""
     if what.after is None:
         for tcb in target.tcbs:
+            if tcb.suspended:
+                blocking.resume(k, tcb)
+        for tcb in target.tcbs:
             if tcb.state not in (RUNNING, DEAD):
-                if tcb.suspended:
-                    blocking.resume(k, tcb)
-                if tcb.state != RUNNING:
-                    blocking.unqueue(k, tcb, k.cause(Status.CANCELLED, target))
-                    fire(k, root, target, what, tcb)
-                    return
+                blocking.unqueue(k, tcb, k.cause(Status.CANCELLED, target))
+                fire(k, root, target, what, tcb)
+                return
     target.arms.append(what)
     regate(target)
 
@@ -99,7 +113,7 @@ def fire(k: Kernel, root: RootTask, target: PD, what: Arm, tcb: TCB) -> None:
         target.arms.remove(what)
     if what.action == "kill":
         tcb.state = RUNNING
-        deliver(k, target, int(what.how), "operator")
+        deliver(k, root, target, signal_number(what.how), "operator")
         if target.doomed is None:
             regate(target)
             k.execute(tcb)
@@ -165,15 +179,12 @@ def _kill(k: Kernel, root: RootTask, event: Operator) -> None:
     if not fine:
         return
     if number in HARMLESS:
-        k.effects.append(Kill(target.number, number))
-        passing = Report(target, k.now)
-        passing.add("kill", target.name, signal=signal_name(number))
-        k.effects.append(Answer(event.request, passing.as_dict()))
+        k.effects.append(Answer(event.request, passing(k, target, number)))
         return
     report = report_of(target)
     report.requests.append(event.request)
     if after is None:
-        deliver(k, target, number, "operator")
+        deliver(k, root, target, number, "operator")
     else:
         arm(k, root, target, Arm("kill", str(number), after))
 

@@ -48,6 +48,7 @@ class Arm(NamedTuple):
 
     action: str
     how: str
+    """The signal, by number or name; or how to crash."""
     after: int | None
 
 
@@ -62,7 +63,7 @@ class PD:
         self.role = spec.get("role", "client")
         self.pid: int | None = None
         self.state = "created"
-        """created, starting, live, dying (its CSpace is being swept), dead."""
+        """created, started, dying (its CSpace is being swept), dead."""
         self.ended = ""
         """How it ended: exited, faulted or killed."""
         self.reason = ""
@@ -90,6 +91,8 @@ class PD:
         """A server is ready at its first Recv."""
         self.deadline: int | None = None
         self.report: Report | None = None
+        self.refs = 0
+        """Capabilities to it; one that was never started ends with the last but its own."""
         self.users: list[PD] = []
         """PDs whose manifest entry uses this one; they are stopped before it."""
         self.calls_ended = 0
@@ -105,7 +108,7 @@ class PD:
 
     @property
     def alive(self) -> bool:
-        return self.state in ("created", "starting", "live")
+        return self.state in ("created", "started")
 
     def free_slot(self) -> Slot | None:
         """A slot in the half of the CSpace that is the root task's to fill."""
@@ -127,6 +130,8 @@ def create(k: Kernel, root: RootTask, name: str, spec: dict[str, Any]) -> PD:
     """
     pd = PD(k.number("pd"), name, spec)
     pd.cspace.live = True
+    if name in root.latest:
+        root.forget(root.latest[name])
     root.pds[pd.number] = pd
     root.latest[name] = pd
     for index in range(int(spec.get("threads") or 1)):
@@ -160,7 +165,7 @@ def serve(k: Kernel, root: RootTask, pd: PD) -> None:
     because no TCB reaches the root task's CSpace; besides it only the server's has Read."""
     pd.endpoint = Endpoint(k.number("endpoint"))
     pd.endpoint.owner = pd
-    own = root.cspace.slot(root.next_slot())
+    own = root.new_slot()
     k.put(own, Cap(ObjectType.ENDPOINT, pd.endpoint, Rights.ALL), None, "root")
     pd.master = own
     cap = Cap(ObjectType.ENDPOINT, pd.endpoint, Rights.ALL)
@@ -191,7 +196,7 @@ def use(k: Kernel, client: PD, name: str, server: PD) -> None:
 def spawn(k: Kernel, pd: PD) -> None:
     """Ask the host for the process."""
     spec = pd.spec
-    pd.state = "starting"
+    pd.state = "started"
     k.effects.append(
         Spawn(
             pd.number,

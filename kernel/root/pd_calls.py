@@ -30,10 +30,15 @@ _NONE = type(None)
 
 def attach(k: Kernel, slot: Slot, cap: Cap) -> None:
     """A PD lives as long as its process, whoever names it."""
+    cap.obj.refs += 1
 
 
 def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
-    """Deleting a PD capability does nothing to the PD."""
+    """Deleting a PD capability does nothing to a PD that runs; nobody else could start one."""
+    target: PD = cap.obj
+    target.refs -= 1
+    if target.refs <= 1 and target.state == "created":
+        death.abandoned(k, _root(k), target)
 
 
 def done(**answer: Any) -> Result:
@@ -119,9 +124,7 @@ def get_work(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         return error(Status.INVALID_CAPABILITY, 0)
     items, finished = work.fetch(cap.obj)
     for item in finished:
-        item.done = True
-    for item in finished:
-        death.settle(k, _root(k), item.report)
+        death.settle(k, item)
     return done(items=items)
 
 
@@ -220,9 +223,10 @@ def kill(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Object:    PD
     Arguments: signal, SIGKILL when left out
     Rights:    Write
-    Blocks:    until the PD is gone; at most two seconds longer for work that lies with servers
+    Blocks:    until the PD is gone; at most two seconds longer for work that lies with servers;
+        not for a signal that ends nobody
     Answer:    pd, generation, actions, freed_callers, pending, seconds
-    Errors:    INVALID_CAPABILITY, INVALID_ARGUMENT, ILLEGAL_OPERATION (not running)
+    Errors:    INVALID_CAPABILITY, INVALID_ARGUMENT, ILLEGAL_OPERATION (it has ended)
     """
     arguments = bodies.unpack(caller, {"signal": (int, _NONE)})
     if isinstance(arguments, Result):
@@ -230,11 +234,15 @@ def kill(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     number = 9 if arguments["signal"] is None else arguments["signal"]
     if not 1 <= number <= 64:
         return error(Status.INVALID_ARGUMENT, 0)
-    report = _doomed(cap)
-    if isinstance(report, Result):
-        return report
-    _await(caller, report)
-    operator.deliver(k, cap.obj, number, caller.pd.name)
+    if not cap.rights & Rights.WRITE:
+        return error(Status.INVALID_CAPABILITY, 0)
+    target: PD = cap.obj
+    if not target.alive:
+        return error(Status.ILLEGAL_OPERATION)
+    if number in operator.HARMLESS:
+        return done(**operator.passing(k, target, number))
+    _await(caller, operator.report_of(target))
+    operator.deliver(k, _root(k), target, number, caller.pd.name)
     return None
 
 
@@ -244,7 +252,7 @@ def crash(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Object:    PD
     Arguments: how: segv, abort, exception, exit:N, hang, oom or bus; after: N, or nothing
     Rights:    Write
-    Blocks:    until the PD is gone
+    Blocks:    until the PD is gone; not for `hang`, which ends nobody
     Errors:    INVALID_CAPABILITY, INVALID_ARGUMENT, ILLEGAL_OPERATION (not running, or past N)
     """
     arguments = bodies.unpack(caller, {"how": str, "after": (int, _NONE)})
@@ -252,24 +260,28 @@ def crash(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         return arguments
     if not operator.known_crash(arguments["how"]):
         return error(Status.INVALID_ARGUMENT, 0)
-    report = _doomed(cap)
-    if isinstance(report, Result):
-        return report
+    target = _running(cap)
+    if isinstance(target, Result):
+        return target
     after = arguments["after"]
-    if after is not None and cap.obj.calls >= after:
+    if after is not None and target.calls >= after:
         return error(Status.ILLEGAL_OPERATION)
-    _await(caller, report)
-    operator.arm(k, _root(k), cap.obj, pd.Arm("crash", arguments["how"], after))
+    arm = pd.Arm("crash", arguments["how"], after)
+    if arm.how == "hang":
+        operator.arm(k, _root(k), target, arm)
+        return done()
+    _await(caller, operator.report_of(target))
+    operator.arm(k, _root(k), target, arm)
     return None
 
 
-def _doomed(cap: Cap) -> Any:
+def _running(cap: Cap) -> PD | Result:
     if not cap.rights & Rights.WRITE:
         return error(Status.INVALID_CAPABILITY, 0)
     target: PD = cap.obj
-    if target.state not in ("starting", "live"):
+    if target.state != "started":
         return error(Status.ILLEGAL_OPERATION)
-    return operator.report_of(target)
+    return target
 
 
 def _await(caller: TCB, report: Any) -> None:
@@ -285,10 +297,10 @@ def suspend(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Rights: Write
     Errors: INVALID_CAPABILITY, ILLEGAL_OPERATION (not running)
     """
-    report = _doomed(cap)
-    if isinstance(report, Result):
-        return report
-    for tcb in cap.obj.tcbs:
+    target = _running(cap)
+    if isinstance(target, Result):
+        return target
+    for tcb in target.tcbs:
         blocking.suspend(k, tcb)
     return done()
 
@@ -300,10 +312,10 @@ def resume(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Rights: Write
     Errors: INVALID_CAPABILITY, ILLEGAL_OPERATION (not running)
     """
-    report = _doomed(cap)
-    if isinstance(report, Result):
-        return report
-    for tcb in cap.obj.tcbs:
+    target = _running(cap)
+    if isinstance(target, Result):
+        return target
+    for tcb in target.tcbs:
         if tcb.suspended:
             blocking.resume(k, tcb)
     return done()

@@ -9,6 +9,7 @@ from caplab.kernel.core import blocking
 from caplab.kernel.core.effects import Answer, Kill
 from caplab.kernel.core.outcome import Result
 from caplab.kernel.core.states import DEAD, RUNNING
+from caplab.kernel.root import death
 from caplab.kernel.root.pd import PD, regate
 
 if TYPE_CHECKING:
@@ -50,18 +51,16 @@ def advance(k: Kernel, root: RootTask) -> None:
     if not ready and not any(one.stopping for one in left):
         ready = [left[-1]]
     for one in reversed(ready):
-        stop(k, one)
-    if any(one.state == "dead" for one in ready):
-        # One that was never started is gone at once, and nothing else will call this again.
-        advance(k, root)
+        stop(k, root, one)
 
 
-def stop(k: Kernel, one: PD) -> None:
+def stop(k: Kernel, root: RootTask, one: PD) -> None:
     """Answer every TCB's current or next call with STOP, and set the time limit."""
     one.stopping = True
     if one.state == "created":
-        # Never spawned: there is no process to wait for.
-        one.state = "dead"
+        death.abandoned(k, root, one)
+    if not one.alive:
+        # It is being swept, and there is no process to wait for.
         return
     one.arms.clear()
     cause = k.cause(Status.CANCELLED, one)

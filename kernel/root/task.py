@@ -9,18 +9,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from caplab.kernel.abi import Status, Sys
-from caplab.kernel.core.effects import Announce, Answer, Kill
+from caplab.kernel.core.effects import Announce, Answer, Kill, Stop
 from caplab.kernel.core.irq import IRQ
 from caplab.kernel.core.outcome import Result
 from caplab.kernel.core.states import INACTIVE
 from caplab.kernel.core.tcb import TCB
-from caplab.kernel.root import death, operator, pd, stop, work
+from caplab.kernel.root import death, look, operator, pd, stop, work
 from caplab.kernel.root.device import Device
 from caplab.kernel.root.pd import PD, regate
 from caplab.kernel.root.report import Report
 from caplab.kernel.root.service import Service
 
 if TYPE_CHECKING:
+    from caplab.kernel.core.cap import Slot
     from caplab.kernel.core.cnode import CNode
     from caplab.kernel.core.endpoint import Endpoint
     from caplab.kernel.core.events import Boot, Exited, Operator, Started
@@ -35,6 +36,7 @@ class RootTask:
     def __init__(self) -> None:
         self.me = PD(0, "root", {"role": "root"})
         self.cspace = self.me.cspace
+        self.slots_made = 0
         self.pds: dict[int, PD] = {}
         self.latest: dict[str, PD] = {}
         """The newest PD of each name."""
@@ -49,13 +51,22 @@ class RootTask:
         self.stop: stop.Shutdown | None = None
         self.finished = False
 
-    def next_slot(self) -> int:
-        """A slot of the root task's own CSpace."""
-        slots = self.cspace.slots
-        index = len(slots)
-        while index in slots and slots[index].cap is not None:
-            index += 1
-        return index
+    def new_slot(self) -> Slot:
+        """A slot of the root task's own CSpace, which has no end; numbers are never reused."""
+        self.slots_made += 1
+        return self.cspace.slot(self.slots_made)
+
+    def forget(self, one: PD) -> None:
+        """Let go of a dead PD whose name another takes; its capabilities are gone already.
+
+        Whoever still has a capability to it finds it dead. What points in a circle is cut.
+        """
+        del self.pds[one.number]
+        one.report = one.cspace.pd = None
+
+    def describe(self) -> list[Any]:
+        """The root task's part of the capability state; that a PD was heard of is statistics."""
+        return [look.record(one) for one in self.pds.values()]
 
     # -- events -----------------------------------------------------------------------------
 
@@ -67,7 +78,7 @@ class RootTask:
         self.shm_prefix = spec["shm_prefix"]
         self.services["pd"] = Service("pd", self)
         for number, name in enumerate(spec.get("uarts") or ()):
-            irq = IRQ(number, name, self.cspace.slot(self.next_slot()))
+            irq = IRQ(number, name, self.new_slot())
             k.irqs[number] = irq
             self.devices[name] = Device(name, irq)
         armed: dict[str, list[Any]] = {}
@@ -93,11 +104,14 @@ class RootTask:
 
     def started(self, k: Kernel, event: Started) -> None:
         one = self.pds.get(event.pd)
-        if one is None:
+        if one is None or not one.alive:
             return
         one.pid = event.pid
         if one.doomed:
             k.effects.append(Kill(one.number, 9))
+        elif all(tcb.suspended for tcb in one.tcbs):
+            # Suspended before there was a process to stop.
+            k.effects.append(Stop(one.number))
         k.effects.append(Announce({**death.state_of(one), "state": "starting", "pid": one.pid}))
 
     def exited(self, k: Kernel, event: Exited) -> None:
@@ -120,8 +134,6 @@ class RootTask:
     def gate(self, k: Kernel, tcb: TCB) -> bool:
         """Look before a call is executed; true when it must not be."""
         one: PD = tcb.pd
-        if one.state == "starting":
-            one.state = "live"
         if one.doomed is not None:
             tcb.state = INACTIVE
             return True
@@ -148,6 +160,9 @@ class RootTask:
     def broke_abi(self, k: Kernel, tcb: TCB, reason: str) -> None:
         """A PD broke the rules of the wire: it is faulted, everybody else runs on."""
         one: PD = tcb.pd
+        if one.doomed is not None:
+            # It is being killed; that its connection ends, or what it still says, is no news.
+            return
         if one.fault is None:
             one.fault = f"broke the ABI: {reason}"
         operator.doom(k, one, one.fault)

@@ -1,4 +1,4 @@
-"""Capabilities that are gone, endpoints that are deaf, replies that can never come: who is told what.
+"""Capabilities that are gone, deaf endpoints, replies that can never come: who is told what.
 
 Every status of lab mode's explanations, and every way in which an endpoint becomes deaf.
 """
@@ -213,9 +213,7 @@ def test_the_root_tasks_master_copy_keeps_nobody_from_being_deaf() -> None:
 def test_a_server_that_is_not_started_yet_has_its_callers_wait() -> None:
     lab = Lab({"boss": {"rdes": ["pd"]}})
     boss = lab["boss"]
-    answer = boss.invoke(
-        "pd_create", "rde:pd", name="srv", run="x", serves="endpoint", receive=30
-    )
+    answer = boss.invoke("pd_create", "rde:pd", name="srv", run="x", serves="endpoint", receive=30)
     assert answer is not None
     assert boss.call(answer.map["endpoint"], timeout=1.0) is None
     lab.pass_time(2)

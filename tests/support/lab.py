@@ -37,7 +37,16 @@ from caplab.kernel.abi import (
 from caplab.kernel.core import syscalls
 from caplab.kernel.core.effects import Answer as OperatorAnswer
 from caplab.kernel.core.effects import Effect, Resume
-from caplab.kernel.core.events import Boot, Deadline, Event, Exited, Operator, Started, Syscall, Work
+from caplab.kernel.core.events import (
+    Boot,
+    Deadline,
+    Event,
+    Exited,
+    Operator,
+    Started,
+    Syscall,
+    Work,
+)
 from caplab.kernel.core.invariants import violations
 from caplab.kernel.core.kernel import Kernel
 from caplab.kernel.core.states import NAMES, RUNNING
@@ -145,7 +154,9 @@ class Thread:
         return cptr if isinstance(cptr, int) else self.pd.names[cptr].slot
 
     def cap(self, cptr: Cptr) -> Any:
-        return self.pd.cspace.slot(self.slot(cptr)).cap
+        """What the slot holds, or None."""
+        slot = self.pd.cspace.slots.get(self.slot(cptr))
+        return None if slot is None else slot.cap
 
     def send_frame(self, frame: bytes) -> Answer | None:
         """One call; its answer, or None when the caller is blocked."""
@@ -298,7 +309,12 @@ class Lab:
     """One system: a kernel booted from a few words of manifest, and what it said."""
 
     def __init__(
-        self, pds: dict[str, dict[str, Any]], *, start: bool = True, checked: bool = True, **spec: Any
+        self,
+        pds: dict[str, dict[str, Any]],
+        *,
+        start: bool = True,
+        checked: bool = True,
+        **spec: Any,
     ) -> None:
         self.k = Kernel(RootTask())
         self.root: RootTask = self.k.root  # type: ignore[assignment]
@@ -419,9 +435,12 @@ def ok(answer: Answer | None) -> Answer:
     return answer
 
 
-def refused(status: Status, do: Callable[..., Answer | None], *args: Any, **kw: Any) -> Answer:
-    """Do what must be refused, and see that it changed nothing and concerned nobody else."""
-    thread: Thread = do.__self__  # type: ignore[attr-defined]
+def refused(status: Status, do: Callable[..., Any], *args: Any, **kw: Any) -> Answer:
+    """Do what must be refused, and see that it changed nothing and concerned nobody else.
+
+    `do` is a thread's method, or a function whose first argument is the thread.
+    """
+    thread: Thread = getattr(do, "__self__", None) or args[0]
     before = thread.lab.k.state_hash()
     answer = do(*args, **kw)
     assert answer is not None, "the call blocks"

@@ -1,0 +1,158 @@
+"""Memory objects: who holds them, who may open them, and when the segment goes."""
+
+from caplab.kernel.abi import PAGE_SIZE, SLOT_PD, ObjectType, Rights, Status
+from caplab.kernel.core.effects import (
+    CreateSegment,
+    DestroySegment,
+    GrantSegment,
+    WithdrawSegment,
+)
+from lab import Lab, Thread, ok, pair, refused
+
+
+def shared() -> tuple[Lab, Thread, Thread]:
+    """`app` has a page in 20 and gave `fs` a copy in 40."""
+    lab = pair()
+    fs, app = lab["fs"], lab["app"]
+    app.alloc(ObjectType.FRAME, 20)
+    app.call("fs", caps=[20])
+    ok(fs.recv(slot=40))
+    ok(fs.reply())
+    ok(app.woken())
+    return lab, fs, app
+
+
+def test_allocating_pages_makes_a_segment_under_the_systems_prefix() -> None:
+    lab = pair()
+    app = lab["app"]
+    app.alloc(ObjectType.FRAME, 20, pages=3)
+    (made,) = lab.of(CreateSegment)
+    assert made.size == 3 * PAGE_SIZE
+    assert made.name == f"cl.lab.{made.mo}"
+
+
+def test_without_a_number_one_page_is_made() -> None:
+    lab = pair()
+    lab["app"].alloc(ObjectType.FRAME, 20)
+    assert lab.of(CreateSegment)[0].size == PAGE_SIZE
+
+
+def test_pages_have_bounds() -> None:
+    app = pair()["app"]
+    for pages in (0, -1, 4097):
+        refused(Status.RANGE_ERROR, app.pd_call, "alloc", type=7, slot=20, pages=pages)
+
+
+def test_mapping_lets_the_pd_open_the_segment_and_names_it() -> None:
+    lab, _, app = shared()
+    told = ok(app.invoke("frame_map", 20))
+    mo = app.cap(20).obj
+    assert lab.of(GrantSegment) == [GrantSegment(mo.number, app.pd.number, True)]
+    assert told.body.decode() == mo.name
+    assert told.label == PAGE_SIZE
+
+
+def test_mapping_again_grants_nothing_new() -> None:
+    lab, _, app = shared()
+    ok(app.invoke("frame_map", 20))
+    ok(app.invoke("frame_map", 20))
+    assert lab.of(GrantSegment) == []
+
+
+def test_a_capability_without_write_maps_for_reading() -> None:
+    lab, _, app = shared()
+    ok(app.copy(20, 21, Rights.READ))
+    ok(app.invoke("frame_map", 21))
+    assert [grant.writable for grant in lab.of(GrantSegment)] == [False]
+    ok(app.invoke("frame_map", 20))
+    assert [grant.writable for grant in lab.of(GrantSegment)] == [True]
+    ok(app.invoke("frame_map", 21))
+    assert lab.of(GrantSegment) == []
+
+
+def test_mapping_needs_read() -> None:
+    _, _, app = shared()
+    ok(app.copy(20, 21, Rights.WRITE))
+    refused(Status.INVALID_CAPABILITY, app.invoke, "frame_map", 21)
+
+
+def test_unmapping_takes_the_grant_back_and_leaves_the_capability() -> None:
+    lab, _, app = shared()
+    ok(app.invoke("frame_map", 20))
+    ok(app.invoke("frame_unmap", 20))
+    mo = app.cap(20).obj
+    assert lab.of(WithdrawSegment) == [WithdrawSegment(mo.number, app.pd.number)]
+    ok(app.invoke("frame_unmap", 20))
+    assert lab.of(WithdrawSegment) == []
+
+
+def test_a_pd_that_loses_its_last_capability_loses_the_segment() -> None:
+    lab, fs, app = shared()
+    mo = app.cap(20).obj
+    ok(fs.copy(40, 41))
+    ok(fs.invoke("frame_map", 40))
+    ok(fs.delete(40))
+    assert lab.of(WithdrawSegment) == []
+    ok(fs.delete(41))
+    assert lab.of(WithdrawSegment) == [WithdrawSegment(mo.number, fs.pd.number)]
+    assert mo.holds == {app.pd.number: 1}
+
+
+def test_a_pd_that_never_mapped_it_has_nothing_withdrawn() -> None:
+    lab, fs, _ = shared()
+    ok(fs.delete(40))
+    assert lab.effects[:-1] == []
+
+
+def test_revoking_takes_the_window_from_the_server() -> None:
+    lab, fs, app = shared()
+    ok(fs.invoke("frame_map", 40))
+    ok(app.revoke(20))
+    assert lab.of(WithdrawSegment) == [WithdrawSegment(app.cap(20).obj.number, fs.pd.number)]
+
+
+def test_a_death_takes_only_the_dead_pds_hold() -> None:
+    lab, fs, app = shared()
+    mo = app.cap(20).obj
+    ok(app.invoke("frame_map", 20))
+    ok(fs.invoke("frame_map", 40))
+    lab.die("app")
+    withdrawn = [e for e in lab.all_effects if isinstance(e, WithdrawSegment)]
+    assert withdrawn == [WithdrawSegment(mo.number, app.pd.number)]
+    assert mo.holds == {fs.pd.number: 1}
+    assert not [e for e in lab.all_effects if isinstance(e, DestroySegment)]
+
+
+def test_the_last_hold_gone_destroys_the_segment() -> None:
+    lab, fs, app = shared()
+    mo = app.cap(20).obj
+    lab.die("app")
+    ok(fs.delete(40))
+    assert lab.of(DestroySegment) == [DestroySegment(mo.number)]
+    assert lab.of(WithdrawSegment) == []
+
+
+def test_a_moved_page_stays_where_it_is_mapped() -> None:
+    lab, _, app = shared()
+    ok(app.invoke("frame_map", 20))
+    ok(app.move(20, 21))
+    assert lab.of(WithdrawSegment) == []
+    assert app.cap(21).obj.holds[app.pd.number] == 1
+
+
+def test_what_can_be_allocated() -> None:
+    lab = pair()
+    app = lab["app"]
+    for kind in (ObjectType.CNODE, ObjectType.TCB, ObjectType.NULL, 99, -5):
+        refused(Status.INVALID_ARGUMENT, app.pd_call, "alloc", type=kind, slot=20)
+    refused(Status.DELETE_FIRST, lab["fs"].pd_call, "alloc", type=2, slot=lab["fs"].alloc(
+        ObjectType.ENDPOINT, 30))  # fmt: skip
+    for slot in (4, 15, 512, 1023, 1024, -1):
+        refused(Status.RANGE_ERROR, app.pd_call, "alloc", type=2, slot=slot)
+
+
+def test_only_a_pd_itself_allocates_with_its_capability() -> None:
+    lab = Lab({"app": {}, "boss": {"manages": ["app"]}})
+    boss = lab["boss"]
+    refused(Status.INVALID_CAPABILITY, boss.pd_call, "alloc", "pd:app", type=2, slot=20)
+    assert boss.cap(SLOT_PD).obj is boss.pd
