@@ -59,7 +59,6 @@ class Threads:
         try:
             found = self._env.pd.lookup(f"tcb.{index + 1}")
             tcb = Tcb(self._env, found.slot, name=f"tcb.{index + 1}")
-            self._until_parked(index + 1)
             tcb.write_registers(self.register(func), arg, resume=True)
         except BaseException:
             self._busy[index] = False
@@ -71,11 +70,6 @@ class Threads:
         share = timeout / max(1, len(self._threads))
         for thread in self._threads:
             thread.join(share)
-
-    def _until_parked(self, index: int) -> None:
-        """Wait until the kernel has the TCB's Park; a Resume that overtook it would be lost."""
-        while not self._env.pd.info()["tcbs"][index]["reason"]:
-            self._env.yield_()
 
     def _take(self) -> int:
         with self._lock:

@@ -36,27 +36,27 @@ def test_an_entry_makes_calls_with_its_own_transport(system: ThreadedSystem) -> 
 
 
 class LatePark:
-    """A transport whose next Park reaches the kernel only after another TCB's Yield."""
+    """A transport whose next Park reaches the kernel only after the event."""
 
-    def __init__(self, transport: Transport, yielded: threading.Event) -> None:
-        self.transport, self.yielded = transport, yielded
+    def __init__(self, transport: Transport, resumed: threading.Event) -> None:
+        self.transport, self.resumed = transport, resumed
 
     def call(self, frame: bytes, /) -> bytes:
-        assert self.yielded.wait(PATIENCE)
+        assert self.resumed.wait(PATIENCE)
         return self.transport.call(frame)
 
 
-def test_a_tcb_that_has_not_parked_yet_can_be_started(system: ThreadedSystem, monkeypatch) -> None:
+def test_a_tcb_that_has_not_parked_yet_can_be_started(system: ThreadedSystem) -> None:
     env = system.env("pd")
-    yielded, first, second = threading.Event(), threading.Event(), threading.Event()
+    resumed, first, second = threading.Event(), threading.Event(), threading.Event()
     spare = env.threads._utcbs[0]
     system.until(lambda: system.blocked("pd", 1))
-    spare.transport = LatePark(spare.transport, yielded)
+    spare.transport = LatePark(spare.transport, resumed)
     env.thread(lambda env, arg: first.set())
     assert first.wait(PATIENCE)
     system.until(lambda: not env.threads._busy[0])
-    monkeypatch.setattr(env, "yield_", yielded.set)
     env.thread(lambda env, arg: second.set())
+    resumed.set()
     assert second.wait(PATIENCE)
 
 
