@@ -4,11 +4,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from caplab.kernel.boot.system import System
 from caplab.scripts.bench.children import PATIENCE, Children, hear, tell
@@ -25,7 +26,15 @@ TRIPS, TRIPS_FULL = 600, 3000
 PROGRAMS = "caplab.scripts.bench.programs"
 
 
-def manifest(cpus: Sequence[int] | None) -> str:
+class Place(NamedTuple):
+    """Where the one that brokers runs, and where the others do."""
+
+    name: str
+    broker: int
+    others: int
+
+
+def manifest() -> str:
     """A caller with a console to be asked on, and an echo server. JSON is YAML."""
     system = {
         "name": f"bench-ipc-{os.getpid()}",
@@ -35,7 +44,7 @@ def manifest(cpus: Sequence[int] | None) -> str:
             "caller": {"run": f"{PROGRAMS}:caller", "uses": ["echo"], "devices": ["uart0"]},
         },
     }
-    return json.dumps(system if cpus is None else {**system, "cpus": list(cpus)})
+    return json.dumps(system)
 
 
 class Calls:
@@ -44,7 +53,7 @@ class Calls:
     rounds = ROUNDS
 
     def __init__(self, where: str, system: System, client: Popen[bytes], trips: int) -> None:
-        yardstick = "a bare pyzmq relay, recv and send, on the same CPUs"
+        yardstick = "a bare pyzmq relay (recv, send) on the same CPUs"
         self.goals: tuple[Goal, ...] = (
             Goal(f"call, 64 bytes, {where}", "µs", "<=", TARGET, yardstick),
         )
@@ -71,26 +80,48 @@ class Calls:
 
 
 @contextmanager
-def calls(where: str, cpus: Sequence[int] | None, full: bool) -> Iterator[Case]:
-    """Boot the system and start the relay, on these CPUs (None: as the host sees fit)."""
+def calls(place: Place, full: bool) -> Iterator[Case]:
+    """Boot the system and start the relay, each process where it belongs."""
     with TemporaryDirectory(prefix="cl-bench-") as folder, Children() as children:
         path = Path(folder, "ipc.yaml")
-        path.write_text(manifest(cpus))
-        client = _start_relay(children, f"ipc://{folder}/relay", cpus)
+        path.write_text(manifest())
+        client = _start_relay(children, f"ipc://{folder}/relay", place)
         with System(path) as system:
             system.console.expect(r"ready\n", PATIENCE)
-            yield Calls(where, system, client, TRIPS_FULL if full else TRIPS)
+            pin(system.info()["kernel_pid"], place.broker)
+            for row in system.ps():
+                assert row.pid is not None
+                pin(row.pid, place.others)
+            yield Calls(place.name, system, client, TRIPS_FULL if full else TRIPS)
 
 
-def _start_relay(children: Children, address: str, cpus: Sequence[int] | None) -> Popen[bytes]:
+def _start_relay(children: Children, address: str, place: Place) -> Popen[bytes]:
     for role in ("relay", "server", "client"):
         command = [sys.executable, "-P", "-m", "caplab.scripts.bench.relay", role, address]
-        client = children.start([*command, *map(str, cpus or ())])
-    hear(client, time.monotonic() + PATIENCE)
-    return client
+        child = children.start(command)
+        if role == "client":
+            hear(child, time.monotonic() + PATIENCE)
+    for process, cpu in zip(
+        children.processes, (place.broker, place.others, place.others), strict=True
+    ):
+        pin(process.pid, cpu)
+    return child
+
+
+def pin(pid: int, cpu: int) -> None:
+    """Let all threads of a process run on one CPU."""
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        os.sched_setaffinity(int(thread), {cpu})
 
 
 def setups(full: bool) -> list[Setup]:
-    """On one core, where every message is a switch; then on two, where it is a wake-up as well."""
+    """All on one core, where a message is a switch; then over two, where it is a wake-up as well.
+
+    Left to itself the host uses either arrangement for seconds, then the other, for each side at
+    other times: the ratio would say which they happened to be in.
+    """
     cpus = sorted(os.sched_getaffinity(0))
-    return [calls("one core", cpus[:1], full), calls("two cores", None, full)]
+    places = [Place("one core", cpus[0], cpus[0])]
+    if len(cpus) > 1:
+        places.append(Place("two cores", cpus[0], cpus[1]))
+    return [calls(place, full) for place in places]

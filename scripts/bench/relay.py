@@ -1,14 +1,13 @@
 """The yardstick of `bench ipc`: the plainest relay one writes with pyzmq, as three processes.
 
-`python -m caplab.scripts.bench.relay ROLE ADDRESS [CPU …]` with ROLE relay, server or client: a
-client (DEALER), a relay (ROUTER) that only swaps the address, a server (DEALER) that echoes. The
-relay blocks in one `recv`, and receives and sends part by part, because the loops inside
+`python -m caplab.scripts.bench.relay ROLE ADDRESS` with ROLE relay, server or client: a client
+(DEALER), a relay (ROUTER) that only swaps the address, a server (DEALER) that echoes. The relay
+blocks in one `recv`, and receives and sends part by part, because the loops inside
 `recv_multipart` and `send_multipart` cost a tenth more and would flatter us. It knows from the
 start who talks to whom, checks nothing and never loses a peer: what a brokered Call costs beyond
 this is the price of capabilities.
 """
 
-import os
 import sys
 from collections.abc import Callable
 
@@ -74,10 +73,8 @@ ROLES: dict[str, Callable[[Context, str], None]] = {
 
 
 def main() -> None:
-    _, role, address, *cpus = sys.argv
+    _, role, address = sys.argv
     Prctl().die_with_parent()  # nothing else would tell a relay that nobody measures any more
-    if cpus:
-        os.sched_setaffinity(0, map(int, cpus))  # before ZeroMQ's own threads start
     ROLES[role](zmq.Context(), address)
 
 
