@@ -89,7 +89,7 @@ class Watcher:
         try:
             self._socket.settimeout(timeout)
             self._socket.connect(str(socket_path))
-            self._socket.sendall(console_wire.encode_json({"mode": mode, "scrollback": scrollback}))
+            self._introduce(scrollback)
             self.welcome = self._await_welcome(time.monotonic() + timeout)
         except BaseException:
             self._socket.close()
@@ -108,6 +108,13 @@ class Watcher:
     def fileno(self) -> int:
         """For a selector: readable when `receive` has something new or the line ended."""
         return self._socket.fileno()
+
+    def _introduce(self, scrollback: bool) -> None:
+        hello = console_wire.encode_json({"mode": self.mode, "scrollback": scrollback})
+        try:
+            self._socket.sendall(hello)
+        except ConnectionError:
+            pass  # it parted before we said a word; why is still to be read
 
     def _await_welcome(self, end: float) -> dict[str, object]:
         while not self.ended:

@@ -101,6 +101,8 @@ class _Window:
         _say(f"{where}. {self._key.help}." if self._typing else f"{where}.")
         try:
             ending = self._serve()
+            if self._plain is not None:
+                self._write(self._plain.flush())
         except BrokenPipeError:  # of our output, as in `caplab console | head`
             return Ending.LEFT
         if ending is Ending.SYSTEM_ENDED:
@@ -145,8 +147,6 @@ class _Window:
                     _say(f"{size} bytes are missing here: they came faster than we could show")
                 case InputLost(size):
                     _say(f"{size} bytes of input were dropped: nobody in the system reads them")
-        if self._watcher.ended and self._plain is not None:
-            self._write(self._plain.flush())
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)

@@ -15,7 +15,7 @@ import pytest
 
 from caplab.scripts.cli import console
 from caplab.scripts.cli.console import Ending, Watcher, attach
-from line_process import PATIENCE, LineProcess
+from line_process import PATIENCE, LineProcess, running_line
 
 ATTACH = """
 import os
@@ -34,9 +34,8 @@ BANNER = r"\[caplab\] uart0 on /dev/pts/\d+\. Ctrl-\] then: q leaves"
 
 @pytest.fixture
 def line(baseline: None, runtime_dir: Path) -> Iterator[LineProcess]:
-    with LineProcess(runtime_dir / "uart0") as line:
+    with running_line(runtime_dir / "uart0") as line:
         yield line
-    line.left()
 
 
 def program(line: LineProcess, options: dict[str, object], prelude: str = "") -> list[str]:
@@ -128,6 +127,18 @@ def test_the_window_closes_when_the_system_goes_down(line: LineProcess) -> None:
         terminal.expect("ending: system ended")
 
 
+def test_typing_while_the_system_goes_down_is_no_error(line: LineProcess) -> None:
+    with user(line) as terminal:
+        terminal.expect(BANNER)
+        os.kill(terminal.attached, signal.SIGSTOP)
+        line.print(b"last words")
+        assert line.hang_up() == 0
+        terminal.send("typed too late")
+        os.kill(terminal.attached, signal.SIGCONT)
+        terminal.expect("ending: system ended")
+    assert terminal.code == 0
+
+
 @pytest.mark.parametrize(
     "number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT], ids=lambda n: n.name
 )
@@ -201,31 +212,26 @@ def test_a_script_s_input_is_sent_byte_for_byte_and_its_answer_shown(line: LineP
 
 
 def test_a_script_leaves_a_console_that_is_never_quiet(
-    line: LineProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    line: LineProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(console, "ANSWER", 0.2)
-    stop = threading.Event()
-
-    def chatter() -> None:
-        while not stop.is_set():
-            line.print(b"tick\n")
-
-    talker = threading.Thread(target=chatter)
-    talker.start()
-    try:
-        with open("/dev/null", "rb") as nothing, open(tmp_path / "out", "wb") as out:
+    line.cable.setblocking(True)
+    with (
+        subprocess.Popen(["yes"], stdout=line.cable) as chatter,
+        open("/dev/null", "rb") as nothing,
+        open("/dev/null", "wb") as out,
+    ):
+        try:
             ending = attach(line.socket, stdin_fd=nothing.fileno(), stdout_fd=out.fileno())
-    finally:
-        stop.set()
-        talker.join()
+        finally:
+            chatter.kill()
     assert ending is Ending.INPUT_ENDED
-    assert b"tick\ntick\n" in (tmp_path / "out").read_bytes()
 
 
 def test_plain_output_has_no_colours_and_no_carriage_returns(line: LineProcess) -> None:
     line.print(b"\x1b[32mgreen\x1b[0m\r\nunfinished\r")
     done = run(line, b"", plain=True)
-    assert b"green\nunfinished" in done.stdout
+    assert b"green\nunfinished\r" in done.stdout
     assert b"\x1b" not in done.stdout
 
 

@@ -8,18 +8,15 @@ import socket
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import serial
 
-from caplab.kernel.host import console_wire
-from caplab.kernel.host.console_wire import DATA, JSON, encode, encode_json
-from caplab.kernel.host.line_loop import SEATS, TYPED
+from caplab.kernel.host.line_loop import TYPED
 from caplab.kernel.host.terminal import BACKLOG
-from caplab.kernel.host.watcher import ConsoleError, InputLost, Lost, Output, Watcher
-from line_process import PATIENCE, LineProcess
+from caplab.kernel.host.watcher import InputLost, Lost, Output, Watcher
+from line_process import PATIENCE, LineProcess, running_line
 
 END = b"<end>\n"
 TIOCVHANGUP = 0x5437
@@ -27,14 +24,8 @@ TIOCVHANGUP = 0x5437
 
 @pytest.fixture
 def line(baseline: None, runtime_dir: Path) -> Iterator[LineProcess]:
-    with LineProcess(runtime_dir / "uart0") as line:
+    with running_line(runtime_dir / "uart0") as line:
         yield line
-    assert line.process.returncode == 0
-    assert line.left() == ["console.log"]
-
-
-def port(line: LineProcess) -> serial.Serial:
-    return serial.Serial(str(line.folder / "tty"), timeout=PATIENCE, write_timeout=PATIENCE)
 
 
 def numbered(count: int) -> bytes:
@@ -60,7 +51,7 @@ def test_a_line_says_where_it_can_be_reached(line: LineProcess) -> None:
 
 def test_every_reader_sees_everything_in_order(line: LineProcess) -> None:
     text = numbered(2000)
-    with Watcher(line.socket) as one, Watcher(line.socket, mode="watch") as two, port(line) as pts:
+    with Watcher(line.socket) as one, Watcher(line.socket, mode="watch") as two, line.port() as pts:
         line.print(text)
         line.cable.close()
         assert pts.read(len(text)) == text
@@ -104,7 +95,7 @@ def test_a_pyserial_reader_that_reads_loses_nothing_however_fast_the_driver_is(
     line: LineProcess,
 ) -> None:
     text = numbered(100_000)
-    with port(line) as pts:
+    with line.port() as pts:
         got = b""
         for start in range(0, len(text), 200_000):
             part = text[start : start + 200_000]
@@ -116,7 +107,7 @@ def test_a_pyserial_reader_that_reads_loses_nothing_however_fast_the_driver_is(
 
 def test_a_pyserial_reader_that_does_not_read_costs_the_driver_no_wait(line: LineProcess) -> None:
     text = numbered(100_000)
-    with port(line) as pts, Watcher(line.socket) as watcher:
+    with line.port() as pts, Watcher(line.socket) as watcher:
         line.print(text + END)
         watcher.expect(END)
         dropped = line.dropped()
@@ -155,7 +146,7 @@ def test_a_client_that_does_not_read_is_told_where_bytes_are_missing(line: LineP
 
 
 def test_input_of_the_pty_and_of_clients_reaches_the_driver(line: LineProcess) -> None:
-    with port(line) as pts, Watcher(line.socket) as watcher:
+    with line.port() as pts, Watcher(line.socket) as watcher:
         pts.write(b"from the pty\r\x03\x1d")
         assert line.typed(15) == b"from the pty\r\x03\x1d"
         watcher.send(b"from a client\r\x00\xff")
@@ -197,7 +188,7 @@ def test_input_a_driver_does_not_read_is_bounded_and_its_loss_is_told(line: Line
 
 def test_the_last_words_reach_every_reader(line: LineProcess) -> None:
     text = numbered(5000)
-    with Watcher(line.socket) as watcher, port(line) as pts:
+    with Watcher(line.socket) as watcher, line.port() as pts:
         line.print(text)
         line.cable.close()
         assert pts.read(len(text)) == text
@@ -207,7 +198,7 @@ def test_the_last_words_reach_every_reader(line: LineProcess) -> None:
 
 
 def test_a_reader_that_never_reads_delays_the_end_by_a_bound(line: LineProcess) -> None:
-    with Watcher(line.socket), port(line):
+    with Watcher(line.socket), line.port():
         line.print(numbered(100_000))
         started = time.monotonic()
         assert line.hang_up() == 0
@@ -253,81 +244,14 @@ def test_a_run_directory_that_is_gone_does_not_disturb_the_end(
         assert line.hang_up() == 0
 
 
-# Clients that come and go, or break a rule.
-
-
-def test_clients_that_come_and_go_leave_no_descriptor(line: LineProcess) -> None:
-    def descriptors() -> int:
-        # Whoever left before this one came has been noticed when it is welcomed.
-        with Watcher(line.socket):
-            return len(os.listdir(f"/proc/{line.process.pid}/fd"))
-
-    before = descriptors()
-    for turn in range(20):
-        with Watcher(line.socket) as watcher, port(line):
-            line.print(b"turn %d\n" % turn)
-            watcher.expect(f"turn {turn}\n")
-    assert descriptors() == before
-
-
-def test_there_are_seats_for_many_and_the_next_one_is_told(line: LineProcess) -> None:
-    with ExitStack() as stack:
-        watchers = [stack.enter_context(Watcher(line.socket)) for _ in range(SEATS)]
-        with pytest.raises(ConsoleError, match="64 consoles are attached to uart0") as refused:
-            Watcher(line.socket)
-        assert refused.value.code == "full"
-        line.print(b"to all\n")
-        assert all(watcher.read(PATIENCE) == b"to all\n" for watcher in watchers)
-        watchers[0].close()
-        watchers[1].send(b"a turn after that one's leaving was noticed")
-        line.typed(43)
-        Watcher(line.socket).close()
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [
-        encode(b"X", b""),
-        console_wire.HEADER.pack(DATA, 1 << 30),
-        encode(JSON, b"{"),
-        encode(JSON, b"[]"),
-        encode_json({}),
-        encode_json({"mode": "everything"}),
-        encode_json({"mode": ["watch"]}),
-        encode(DATA, b"input before the introduction"),
-        encode_json({"mode": "watch"}) + encode(DATA, b"input of a watcher"),
-        encode_json({"mode": "console"}) + encode_json({"mode": "watch"}),
-    ],
-)
-def test_a_client_that_breaks_a_rule_is_told_and_parts_alone(
-    line: LineProcess, sent: bytes
-) -> None:
-    with Watcher(line.socket) as other, socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(PATIENCE)
-        client.connect(line.socket)
-        client.sendall(sent)
-        answer = b""
-        try:
-            while more := client.recv(65536):
-                answer += more
-        except ConnectionResetError:
-            pass  # we sent more than the line cared to read
-        *_, last = console_wire.Decoder(1 << 20).feed(answer)
-        error = console_wire.decode_json(last.payload)["error"]
-        assert isinstance(error, dict)
-        assert error["code"] == "protocol"
-        other.send(b"still here")
-        assert line.typed(10) == b"still here"
-
-
-def test_a_client_that_says_nothing_gets_nothing_and_disturbs_nobody(line: LineProcess) -> None:
-    with socket.socket(socket.AF_UNIX) as silent, Watcher(line.socket) as watcher:
-        silent.connect(line.socket)
-        line.print(b"output\n")
-        watcher.expect("output\n")
-        silent.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            silent.recv(1)
+def test_a_driver_that_no_longer_listens_can_still_print(line: LineProcess) -> None:
+    line.cable.shutdown(socket.SHUT_RD)
+    with Watcher(line.socket) as watcher:
+        watcher.send(b"to nobody")
+        line.print(b"still printing\n")
+        watcher.expect("still printing\n")
+        with Watcher(line.socket) as late:
+            assert late.welcome["input_dropped"] == 9
 
 
 # When something is missing.

@@ -2,6 +2,7 @@
 
 import re
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,16 +19,15 @@ from caplab.kernel.host.watcher import (
     Output,
     Watcher,
 )
-from line_process import PATIENCE, LineProcess
+from line_process import PATIENCE, LineProcess, running_line
 
 WELCOME = encode_json({"uart": "uart0", "tty": "/dev/pts/7"})
 
 
 @pytest.fixture
 def line(baseline: None, runtime_dir: Path) -> Iterator[LineProcess]:
-    with LineProcess(runtime_dir / "uart0") as line:
+    with running_line(runtime_dir / "uart0") as line:
         yield line
-    line.left()
 
 
 @pytest.fixture
@@ -97,21 +97,13 @@ def test_the_end_of_the_line_ends_an_expectation(line: LineProcess) -> None:
 
 
 def test_a_console_that_never_falls_silent_does_not_outlast_the_limit(line: LineProcess) -> None:
-    stop = threading.Event()
-
-    def chatter() -> None:
-        while not stop.is_set():
-            line.print(b"tick\n")
-
-    talker = threading.Thread(target=chatter)
-    with Watcher(line.socket) as watcher:
-        talker.start()
+    line.cable.setblocking(True)
+    with subprocess.Popen(["yes"], stdout=line.cable) as chatter:
         try:
-            with pytest.raises(ExpectTimeout):
-                watcher.expect("tock", timeout=0.2)
+            with Watcher(line.socket) as watcher, pytest.raises(ExpectTimeout):
+                watcher.expect("no", timeout=0.2)
         finally:
-            stop.set()
-            talker.join()
+            chatter.kill()
 
 
 def test_reading_waits_no_longer_than_asked(line: LineProcess) -> None:

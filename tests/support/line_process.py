@@ -3,14 +3,18 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import msgpack
+import serial
 
 from caplab.kernel.host.watcher import Watcher
 
@@ -79,6 +83,20 @@ class LineProcess:
             assert isinstance(count, int)
             return count
 
+    def port(self) -> serial.Serial:
+        """The PTY, opened as a program with pyserial does."""
+        return serial.Serial(str(self.folder / "tty"), timeout=PATIENCE, write_timeout=PATIENCE)
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """What happens within reaches the line all at once, when it goes on."""
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitpid(self.process.pid, os.WUNTRACED)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
     def hang_up(self) -> int:
         """Close the driver's end and wait. Returns the line's exit status."""
         self.cable.close()
@@ -105,3 +123,12 @@ class LineProcess:
         finally:
             self.process.kill()
             self.process.wait()
+
+
+@contextmanager
+def running_line(folder: Path) -> Iterator[LineProcess]:
+    """A line that must end well, leaving its log and nothing else."""
+    with LineProcess(folder) as line:
+        yield line
+    assert line.process.returncode == 0
+    assert line.left() == ["console.log"]
