@@ -165,8 +165,11 @@ class Running:
     def down(self) -> Answer:
         """Stop everything in reverse order, and see what is left: `{"pds", "seconds", "left"}`."""
         census = Census(self.run_dir)
-        answer = self.control.ask("down")
-        census.await_end(END_PATIENCE)
+        try:
+            answer = self.control.ask("down")
+            census.await_end(END_PATIENCE)
+        finally:
+            census.close()
         return {**answer, "left": census.left()}
 
     def _about(self, pd: str, op: str, words: Answer) -> Answer:
@@ -204,8 +207,10 @@ class Census:
         """Wait until the launcher has ended, which it does last of all."""
         if self._launcher is not None:
             readable(self._launcher, timeout)
+
+    def close(self) -> None:
+        if self._launcher is not None:
             os.close(self._launcher)
-            self._launcher = None
 
     def left(self) -> dict[str, int]:
         """What is there nevertheless."""

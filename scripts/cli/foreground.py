@@ -70,6 +70,7 @@ class Foreground:
     def _on_orders(self) -> None:
         for number in os.read(self._ordered, 64):
             if number == LEAVE:
+                self._screen.break_line()
                 self.stop("you have left: going down in reverse order")
             else:
                 self.interrupt()
@@ -256,7 +257,7 @@ class Foreground:
 def obituary(event: dict[str, Any]) -> str:
     """The end of a PD in a line: `hello1 was killed: SIGKILL by operator`."""
     name, state = event["pd"], event["state"]
-    if event.get("generation", 1) > 1:
+    if event.get("generation"):
         name = f"{name}/gen{event['generation']}"
     reason = show.harmless(str(event.get("reason") or ""))
     said = {"exited": "exited", "killed": "was killed", "faulted": "faulted"}[state]

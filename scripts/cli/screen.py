@@ -28,6 +28,10 @@ class Screen:
             self._inside_line = not data.endswith(b"\n")
         self._write(data if self._plain is None else self._plain.feed(data))
 
+    def break_line(self) -> None:
+        """Somebody else has left the cursor who knows where."""
+        self._inside_line = True
+
     def say(self, text: str) -> None:
         self._begin_line()
         show.say(text)

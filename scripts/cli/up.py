@@ -92,17 +92,15 @@ def foreground(
 ) -> int:
     """Show a system until it ends."""
     screen = Screen()
-    screen.say(opening(launched.name, len(spec["pds"])))
-    option = option_for(launched.name)
-    victim = next((pd["name"] for pd in reversed(spec["pds"])), "PD")
-    screen.say(f"from another terminal: `caplab console{option}`, `caplab kill {victim}{option}`")
     session = Foreground(launched, spec, screen, timeout)
     try:
         if console and spec["uarts"]:
+            welcome(spec, screen)
             attended(session, launched, spec["uarts"][0])
         else:
             session.show_consoles(spec["uarts"])
             with signals_to(session.orders):
+                welcome(spec, screen)
                 session.run()
     finally:
         session.close()
@@ -110,6 +108,14 @@ def foreground(
         launched.wait()
         rundir.reap_stale()
     return farewell(session, spec, screen)
+
+
+def welcome(spec: dict[str, Any], screen: Screen) -> None:
+    """The first lines: what is booted, how it is confined, how to reach it."""
+    screen.say(opening(spec["name"], len(spec["pds"])))
+    option = option_for(spec["name"])
+    victim = next((pd["name"] for pd in reversed(spec["pds"])), "PD")
+    screen.say(f"from another terminal: `caplab console{option}`, `caplab kill {victim}{option}`")
 
 
 def attended(session: Foreground, launched: Launched, uart: str) -> None:
