@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from caplab.kernel.abi import ANSWER, VERSION, AnswerFlag, ObjectType, Rights, Status, Sys
+from caplab.kernel.abi import AnswerFlag, ObjectType, Rights, Status, Sys
 from caplab.kernel.core import message, notification, reply
 from caplab.kernel.core.cap import Cap, Cause, Slot
-from caplab.kernel.core.effects import Resume
 from caplab.kernel.core.outcome import OK, Outcome, Result, error, gone
-from caplab.kernel.core.states import RECV, REPLY, RUNNING, SEND
+from caplab.kernel.core.states import RECV, REPLY, SEND
 
 if TYPE_CHECKING:
     from caplab.kernel.core.kernel import Kernel
@@ -126,24 +125,8 @@ def call(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         if not endpoint.queue:
             endpoint.receiving = False
         _wait_for_reply(k, caller, receiver, rights & _GRANT_EITHER)
-        if request.caps:
-            message.transfer(
-                k, caller, receiver, cap.badge, request.label, bool(rights & _GRANT), endpoint
-            )
-            return None
-        # The hot path: message.transfer without capabilities, written out. A TCB queued to
-        # receive is never suspended, so nothing can be withheld.
-        body = request.body
-        receiver.state = RUNNING
-        receiver.on = receiver.deadline = None
-        k.effects.append(
-            Resume(
-                receiver.number,
-                _pack(
-                    VERSION, receiver.request.call, 0, len(body), cap.badge, request.label, 0, 0, 0
-                )
-                + body,
-            )
+        message.transfer(
+            k, caller, receiver, cap.badge, request.label, rights & _GRANT != 0, endpoint
         )
         return None
     caller.badge = cap.badge
@@ -153,9 +136,6 @@ def call(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     caller.on = endpoint
     endpoint.queue.append(caller)
     return None
-
-
-_pack = ANSWER.pack
 
 
 def _wait_for_reply(k: Kernel, caller: TCB, receiver: TCB, right: int) -> None:
@@ -265,7 +245,8 @@ def nb_recv(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     seL4:      seL4_NBRecv
     Arguments: cptr; receive slot
     Rights:    Read
-    Errors:    as Recv; the answer carries NOTHING when there is no message
+    Answer:    the message; NOTHING among the flags when there is none
+    Errors:    as Recv
     """
     return _recv(k, caller, cap, False)
 
@@ -317,7 +298,8 @@ def poll(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     seL4:      seL4_Poll
     Arguments: cptr
     Rights:    Read
-    Errors:    as NBRecv; the answer carries NOTHING when no signal is pending
+    Answer:    badge: the word; NOTHING among the flags when no signal is pending
+    Errors:    as Recv
     """
     return _recv(k, caller, cap, False)
 

@@ -30,7 +30,7 @@ from caplab.kernel.core import reply as replies
 from caplab.kernel.core.cap import Cap, Cause, Slot
 from caplab.kernel.core.cnode import CNode
 from caplab.kernel.core.deadlines import Deadlines, Timed
-from caplab.kernel.core.effects import Effect, Resume
+from caplab.kernel.core.effects import Effect, Resume, new
 from caplab.kernel.core.events import (
     BadFrame,
     Boot,
@@ -279,7 +279,7 @@ class Kernel:
             tcb.withheld = frame
             return
         tcb.state = RUNNING
-        self.effects.append(Resume(tcb.number, frame))
+        self.effects.append(new(Resume, (tcb.number, frame)))
 
     def free(self, tcb: TCB, cause: Cause) -> None:
         """Answer a caller whose wait can never end, with who is to blame."""

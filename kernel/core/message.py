@@ -16,7 +16,7 @@ from caplab.kernel.abi import (
 )
 from caplab.kernel.core import cap as caps
 from caplab.kernel.core.cap import Cap, Slot
-from caplab.kernel.core.effects import Resume
+from caplab.kernel.core.effects import Resume, new
 from caplab.kernel.core.outcome import Result, error
 from caplab.kernel.core.states import INACTIVE, RUNNING
 
@@ -102,7 +102,7 @@ def transfer(
         return
     receiver.state = RUNNING
     receiver.on = receiver.deadline = None
-    k.effects.append(Resume(receiver.number, frame))
+    k.effects.append(new(Resume, (receiver.number, frame)))
 
 
 def _transfer_caps(
