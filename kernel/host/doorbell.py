@@ -93,15 +93,19 @@ class Doorbell:
         entry = (time.monotonic() + seconds, next(self._numbers), action)
         heapq.heappush(self._timers, entry)
 
+    def turn(self, timeout: float | None) -> None:
+        """Wait once, at most so many seconds, and see to whatever is ready: the thread's loop."""
+        for fd, events in self._epoll.poll(timeout):
+            handler = self._handlers.get(fd)
+            if handler is not None:  # else an earlier one in this round has forgotten it
+                handler(events)
+        while self._timers and self._timers[0][0] <= time.monotonic():
+            heapq.heappop(self._timers)[2]()
+
     def _run(self) -> None:
         try:
             while self._running:
-                for fd, events in self._epoll.poll(self._until_next_timer()):
-                    handler = self._handlers.get(fd)
-                    if handler is not None:  # else an earlier one in this batch has forgotten it
-                        handler(events)
-                while self._timers and self._timers[0][0] <= time.monotonic():
-                    heapq.heappop(self._timers)[2]()
+                self.turn(self._until_next_timer())
         except BaseException as error:  # noqa: BLE001  # whatever it is, the core thread must know
             self.post(_Raise(error))
 

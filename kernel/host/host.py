@@ -223,7 +223,8 @@ class Host:
         """For the end of a channel."""
 
         def stop() -> None:
-            raise PartGone(f"{part} has ended, and everything with it")
+            if not self.ending:
+                raise PartGone(f"{part} has ended, and everything with it")
 
         return self._poster(stop)
 

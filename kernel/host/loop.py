@@ -87,6 +87,8 @@ class Hangups:
     def __init__(self, router: Socket) -> None:
         self._socket = router.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         self._socket.setsockopt(zmq.LINGER, 0)
+        # A socket that was never asked for its events does not signal them on its descriptor.
+        self._socket.getsockopt(zmq.EVENTS)
 
     def fileno(self) -> int:
         return int(self._socket.getsockopt(zmq.FD))
@@ -148,6 +150,8 @@ class Loop:
         try:
             self._router.bind(address)
         except zmq.ZMQError as error:
+            self._router.close()
+            self._context.term()
             raise OSError(error.errno, f"{address}: {error}") from None
         self._bell_id = _routing_id()
         self._router.bind("inproc://bell")
@@ -213,7 +217,7 @@ class Loop:
         )
         recv, send = super(zmq.Socket, self._router).recv, super(zmq.Socket, self._router).send
         first, rest = int(zmq.SNDMORE | zmq.NOBLOCK), int(zmq.NOBLOCK)
-        tcbs, ids, now = self._tcbs, self._ids, time.monotonic_ns
+        tcbs, ids, now, new = self._tcbs, self._ids, time.monotonic_ns, tuple.__new__
         recording = self._recorder is not None
         over = until or (lambda: kernel.finished)
         while self._between(over, deadline):
@@ -226,7 +230,8 @@ class Loop:
                     if tcb is None or frame.more:
                         self._unusual(routing_id, frame)
                         break
-                    event = Syscall(now(), tcb, frame.bytes)
+                    # As NamedTuple's own constructor does it, less one Python call.
+                    event = new(Syscall, (now(), tcb, frame.bytes))
                     last.append(event)
                     for effect in step(event):
                         if type(effect) is Resume:

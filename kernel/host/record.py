@@ -7,13 +7,13 @@ where `kind` is its place in `EVENT_TYPES`; `[CHECK, n, hash]` for the kernel's 
 events; `[END, n, hash]` last. A log that was cut off is good up to its last whole record.
 """
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from io import FileIO
 from pathlib import Path
 from struct import Struct
-from typing import Any, BinaryIO, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgpack
 
@@ -26,6 +26,7 @@ FORMAT = 1
 CHECK, END = -1, -2
 LENGTH = Struct("<I")
 RECORD_MAX = 16 * 1024 * 1024
+BUFFER = 64 * 1024
 IDLE = 50_000_000
 """Nanoseconds without an event after which the log is written out and the state hashed."""
 SHARE = 50
@@ -62,10 +63,15 @@ class Recorder:
         self._dirty = False
         self._checked = 0
         self._next_check = 0
-        self._log: BinaryIO | None = open(path, "wb")  # noqa: SIM115  # open as long as the kernel
-        self._log.write(MAGIC)
+        self._unwritten = bytearray(MAGIC)
+        # As long as the kernel lives. Unbuffered: closing a buffered file writes, and may fail.
+        self._log: FileIO | None = open(path, "wb", buffering=0)  # noqa: SIM115
         self._write({"format": FORMAT, "abi": VERSION, "spec": spec})
-        self._log.flush()
+        try:
+            self._write_out()
+        except OSError:
+            self._log.close()
+            raise
 
     def step(self, event: Event) -> list[Effect]:
         """In place of the kernel's own."""
@@ -96,8 +102,7 @@ class Recorder:
 
     def abandon(self) -> None:
         """Keep what there is, without a last hash: the kernel is not to be asked any more."""
-        if self._log is not None:
-            self._flush()
+        self._flush()
         if self._log is not None:
             self._log.close()
             self._log = None
@@ -113,24 +118,22 @@ class Recorder:
     def _write(self, record: Any) -> None:
         if self._log is not None:
             data = msgpack.packb(record)
-            try:
-                self._log.write(LENGTH.pack(len(data)) + data)
-            except OSError as error:
-                self._give_up(error)
+            self._unwritten += LENGTH.pack(len(data)) + data
+            if len(self._unwritten) >= BUFFER:
+                self._flush()
 
     def _flush(self) -> None:
         try:
-            if self._log is not None:
-                self._log.flush()
+            self._write_out()
         except OSError as error:
-            self._give_up(error)
+            print(f"kernel: the recording to {self._path} ends here: {error}", file=sys.stderr)
+            assert self._log is not None
+            self._log.close()
+            self._log = None
 
-    def _give_up(self, error: OSError) -> None:
-        print(f"kernel: the recording to {self._path} ends here: {error}", file=sys.stderr)
-        assert self._log is not None
-        # Closing would write out what could not be written; the descriptor alone goes.
-        os.close(self._log.fileno())
-        self._log = None
+    def _write_out(self) -> None:
+        while self._log is not None and self._unwritten:
+            del self._unwritten[: self._log.write(self._unwritten)]
 
 
 class Check(NamedTuple):

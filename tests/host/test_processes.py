@@ -1,0 +1,157 @@
+"""The kernel's side of PDs' processes, with this test as the zygote."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgpack
+import pytest
+
+from caplab.kernel.abi import BODY_MAX
+from caplab.kernel.core.effects import Continue, Kill, Spawn, Stop
+from caplab.kernel.host.processes import CannotSpawn, Processes
+
+SPEC = {
+    "name": "hello",
+    "generation": 3,
+    "run": {"module": "m", "function": "main", "file": None},
+    "args": {"count": 2},
+    "path": ["/somewhere"],
+    "tcbs": [5],
+    "devices": ["uart0"],
+}
+
+
+class Zygote:
+    """What was sent where; `fork` starts a process that waits."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[dict[str, Any], list[int]]] = []
+        self.logs: list[tuple[dict[str, Any], list[int]]] = []
+        self.processes = Processes(
+            lambda message, fds: self.sent.append((message, list(fds))),
+            lambda message, fds: self.logs.append((message, list(fds))),
+            {"address": "ipc:///run/kernel.sock", "semantics": "lab"},
+        )
+        self.children: list[subprocess.Popen[bytes]] = []
+
+    def spawn(self, pd: int, ids: Sequence[bytes] = (b"\1" * 16,), **more: Any) -> None:
+        spec = {**SPEC, "devices": [], **more}
+        registers = dict.fromkeys(spec["devices"], 0)
+        self.processes.spawn(Spawn(pd, spec), ids, registers)
+
+    def fork(self, pd: int) -> subprocess.Popen[bytes]:
+        """Report a process for the PD: one that says `ready` and waits."""
+        program = "import signal; print('ready', flush=True); signal.pause()"
+        child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"ready\n"
+        self.children.append(child)
+        self.processes.started(pd, child.pid, os.pidfd_open(child.pid))
+        return child
+
+    def close(self) -> None:
+        for child in self.children:
+            child.kill()
+            child.wait()
+            assert child.stdout is not None
+            child.stdout.close()
+        for pd in range(9):
+            self.processes.exited(pd)
+        for _, descriptors in self.sent + self.logs:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+
+@pytest.fixture
+def zygote(baseline: None) -> Iterator[Zygote]:
+    zygote = Zygote()
+    yield zygote
+    zygote.close()
+
+
+def test_a_pd_is_told_everything_it_starts_with_through_its_pipe(zygote: Zygote) -> None:
+    zygote.processes.spawn(Spawn(1, SPEC), [b"\1" * 16, b"\2" * 16], {"uart0": 0})
+    message, (spawn_pipe, output, register) = zygote.sent[0]
+    assert message == {"op": "spawn", "pd": 1, "name": "hello"}
+    told = msgpack.unpackb(os.read(spawn_pipe, BODY_MAX + 1))
+    assert os.read(spawn_pipe, 1) == b""
+    assert told.pop("seed") >= 0
+    assert told == {
+        "pd": 1,
+        "name": "hello",
+        "generation": 3,
+        "address": "ipc:///run/kernel.sock",
+        "ids": [b"\1" * 16, b"\2" * 16],
+        "run": SPEC["run"],
+        "args": {"count": 2},
+        "path": ["/somewhere"],
+        "devices": {"uart0": 4},
+        "semantics": "lab",
+    }
+    assert os.fstat(register).st_ino == os.fstat(0).st_ino
+    log, (reading,) = zygote.logs[0]
+    assert log == {"log": "hello", "pd": 1, "generation": 3}
+    os.write(output, b"printed")
+    assert os.read(reading, 10) == b"printed"
+
+
+def test_a_pd_that_would_be_told_too_much_is_refused_and_leaves_nothing(zygote: Zygote) -> None:
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(CannotSpawn, match=r"hello could not be started: .*shorten its args"):
+        zygote.spawn(1, args={"text": "x" * BODY_MAX})
+    assert os.listdir("/proc/self/fd") == before
+    assert not zygote.sent
+    assert zygote.processes.names() == []
+
+
+def test_a_signal_that_comes_before_the_process_is_reported_waits_for_it(zygote: Zygote) -> None:
+    zygote.spawn(1)
+    zygote.processes.kill(Kill(1, signal.SIGTERM))
+    child = zygote.fork(1)
+    assert child.wait(10) == -signal.SIGTERM
+
+
+def test_stop_and_continue_act_on_the_process(zygote: Zygote) -> None:
+    zygote.spawn(1)
+    child = zygote.fork(1)
+    zygote.processes.stop(Stop(1))
+    _, status = os.waitpid(child.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    zygote.processes.resume(Continue(1))
+    _, status = os.waitpid(child.pid, os.WCONTINUED)
+    assert os.WIFCONTINUED(status)
+
+
+def test_signals_to_who_has_ended_are_lost_quietly(zygote: Zygote) -> None:
+    zygote.spawn(1)
+    child = zygote.fork(1)
+    assert not zygote.processes.ending(1)
+    zygote.processes.kill(Kill(1, signal.SIGKILL))
+    child.wait(10)
+    assert zygote.processes.ending(1)
+    zygote.processes.kill(Kill(1, signal.SIGKILL))
+    zygote.processes.exited(1)
+    zygote.processes.kill(Kill(1, signal.SIGKILL))
+    assert zygote.processes.names() == []
+
+
+def test_a_signal_nobody_knows_is_told_and_harms_nobody(
+    zygote: Zygote, capsys: pytest.CaptureFixture[str]
+) -> None:
+    zygote.spawn(1)
+    child = zygote.fork(1)
+    zygote.processes.kill(Kill(1, 200))
+    assert "signal 200 for hello" in capsys.readouterr().err
+    assert child.poll() is None
+
+
+def test_all_are_killed_at_once(zygote: Zygote) -> None:
+    for pd in (1, 2):
+        zygote.spawn(pd)
+    children = [zygote.fork(pd) for pd in (1, 2)]
+    zygote.processes.kill_all()
+    assert [child.wait(10) for child in children] == [-signal.SIGKILL] * 2
