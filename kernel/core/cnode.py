@@ -175,8 +175,8 @@ def revoke(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     seL4:      seL4_CNode_Revoke
     Object:    CNODE
     Arguments: index, depth
-    Blocks:    until the work, done in slices, is finished
-    Errors:    TRUNCATED_MESSAGE, RANGE_ERROR, FAILED_LOOKUP
+    Blocks:    until the work, done in slices, is finished, or the time limit
+    Errors:    TRUNCATED_MESSAGE, RANGE_ERROR, FAILED_LOOKUP, TIMED_OUT (the work goes on)
     """
     words = message.words(caller, 2)
     if isinstance(words, Result):

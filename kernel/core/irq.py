@@ -77,7 +77,8 @@ def set_notification(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Object:    IRQ_HANDLER
     Arguments: caps: notification
     Rights:    Write on the notification
-    Errors:    INVALID_CAPABILITY (not a notification, or without Write)
+    Errors:    TRUNCATED_MESSAGE, FAILED_LOOKUP, INVALID_CAPABILITY (not a notification, or
+        without Write)
     """
     index = caller.request.caps[0] if caller.request.caps else 0
     found = message.extra_cap(caller, 0, ObjectType.NOTIFICATION)

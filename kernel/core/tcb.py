@@ -120,7 +120,8 @@ def suspend(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 
     seL4:    seL4_TCB_Suspend
     Object:  TCB
-    Blocks:  for ever when a TCB suspends itself
+    Blocks:  a TCB that suspends itself, until another resumes it
+    Errors:  ILLEGAL_OPERATION when the TCB has ended
     Differs: lab mode leaves a caller whose message was received waiting for its reply, which is
         withheld until Resume, because sending the request again would have it served twice.
         Under sel4 the wait is cancelled and Resume sends again, as there.
@@ -162,7 +163,9 @@ def bind_notification(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Object:    TCB
     Arguments: caps: notification
     Rights:    Read on the notification
-    Errors:    ILLEGAL_OPERATION when either is bound already or somebody waits on it
+    Errors:    TRUNCATED_MESSAGE, FAILED_LOOKUP, INVALID_CAPABILITY (not a notification),
+        ILLEGAL_OPERATION (either is bound already, somebody waits on it, no Read, or the TCB has
+        ended)
     """
     found = message.extra_cap(caller, 0, ObjectType.NOTIFICATION)
     if isinstance(found, Result):

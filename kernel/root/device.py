@@ -42,8 +42,8 @@ def claim(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     seL4:      seL4_IRQControl_Get
     Object:    DEVICE
     Arguments: slot: where in the own CSpace the IRQ_HANDLER capability goes
-    Errors:    INVALID_ARGUMENT, DELETE_FIRST (slot full), REVOKE_FIRST (claimed already; the body
-        names by whom)
+    Errors:    TRUNCATED_MESSAGE, INVALID_ARGUMENT, RANGE_ERROR (not a slot of the own half),
+        DELETE_FIRST (slot full), REVOKE_FIRST (claimed already; the body names by whom)
     """
     arguments = bodies.unpack(caller, {"slot": int})
     if isinstance(arguments, Result):

@@ -54,7 +54,8 @@ def alloc(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 
     Object:    PD, the caller's own
     Arguments: type (ENDPOINT, NOTIFICATION, FRAME); slot: an empty one of the own half; pages
-    Errors:    INVALID_ARGUMENT, INVALID_CAPABILITY (another PD's), RANGE_ERROR, DELETE_FIRST
+    Errors:    TRUNCATED_MESSAGE, INVALID_ARGUMENT, INVALID_CAPABILITY (another PD's), RANGE_ERROR,
+        DELETE_FIRST
     """
     kinds: dict[str, bodies.Kind] = {"type": int, "slot": int, "pages": (int, _NONE)}
     arguments = bodies.unpack(caller, kinds)
@@ -91,7 +92,8 @@ def lookup(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Object:    PD, the caller's own
     Arguments: name, or nothing
     Answer:    slot, type, from, renewal; or names: a map of such entries
-    Errors:    FAILED_LOOKUP (no such name), INVALID_CAPABILITY (another PD's)
+    Errors:    TRUNCATED_MESSAGE, INVALID_ARGUMENT, FAILED_LOOKUP (no such name),
+        INVALID_CAPABILITY (another PD's)
     """
     arguments = bodies.unpack(caller, {"name": (str, _NONE)})
     if isinstance(arguments, Result):
@@ -134,6 +136,7 @@ def info(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Object: PD
     Rights: Read
     Answer: the row `ps` shows
+    Errors: INVALID_CAPABILITY
     """
     if not cap.rights & Rights.READ:
         return error(Status.INVALID_CAPABILITY, 0)
@@ -226,7 +229,8 @@ def kill(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Blocks:    until the PD is gone; at most two seconds longer for work that lies with servers;
         not for a signal that ends nobody
     Answer:    pd, generation, actions, freed_callers, pending, seconds
-    Errors:    INVALID_CAPABILITY, INVALID_ARGUMENT, ILLEGAL_OPERATION (it has ended)
+    Errors:    TRUNCATED_MESSAGE, INVALID_ARGUMENT, INVALID_CAPABILITY, ILLEGAL_OPERATION (it has
+        ended), TIMED_OUT (the death goes on)
     """
     arguments = bodies.unpack(caller, {"signal": (int, _NONE)})
     if isinstance(arguments, Result):
@@ -253,7 +257,8 @@ def crash(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Arguments: how: segv, abort, exception, exit:N, hang, oom or bus; after: N, or nothing
     Rights:    Write
     Blocks:    until the PD is gone; not for `hang`, which ends nobody
-    Errors:    INVALID_CAPABILITY, INVALID_ARGUMENT, ILLEGAL_OPERATION (not running, or past N)
+    Errors:    TRUNCATED_MESSAGE, INVALID_ARGUMENT, INVALID_CAPABILITY, ILLEGAL_OPERATION (not
+        running, or past N), TIMED_OUT (the crash stays armed)
     """
     arguments = bodies.unpack(caller, {"how": str, "after": (int, _NONE)})
     if isinstance(arguments, Result):

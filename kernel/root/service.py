@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgpack
 
-from caplab.kernel.abi import ObjectType, Rights, Status
+from caplab.kernel.abi import WORD_BITS, ObjectType, Rights, Status
 from caplab.kernel.core import cap as caps
 from caplab.kernel.core.cap import Cap, Cause, Slot
 from caplab.kernel.core.outcome import Outcome, Result, error
@@ -48,8 +48,10 @@ def create_pd(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         names of devices the caller has; serves: `endpoint`, or nothing; path: code roots, the
         caller's when left out; receive slot: where the PD capability goes
     Answer:    pd: its number; endpoint: slot of the master copy of the endpoint it serves, or 0
-    Errors:    INVALID_ARGUMENT with the argument's position, DELETE_FIRST (the name is taken, or
-        the receive slot is full), FAILED_LOOKUP (no receive slot), NOT_ENOUGH_MEMORY (too many PDs)
+    Errors:    TRUNCATED_MESSAGE, INVALID_ARGUMENT with the argument's position, RANGE_ERROR
+        (threads, or a receive slot outside the own half), DELETE_FIRST (the name is taken, or the
+        receive slot is full), FAILED_LOOKUP (no receive slot), NOT_ENOUGH_MEMORY (too many PDs, or
+        no slot for the master copy)
     """
     kinds: dict[str, bodies.Kind] = {
         "name": str,
@@ -68,7 +70,7 @@ def create_pd(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     if refused is not None:
         return refused
     path = caller.request.path
-    if path is None or path[0] != 0:
+    if path is None or path[0] != 0 or path[2] != WORD_BITS:
         return error(Status.FAILED_LOOKUP, 0)
     slot = bodies.own_slot(caller, path[1])
     if isinstance(slot, Result):
@@ -99,6 +101,8 @@ def _refusal(root: RootTask, creator: PD, arguments: dict[str, Any]) -> Result |
     """Positions are those of the table: name, run, args, threads, devices, serves, path."""
     if not _NAME.match(arguments["name"]):
         return error(Status.INVALID_ARGUMENT, 0)
+    if not all(isinstance(key, str) for key in arguments["args"] or ()):
+        return error(Status.INVALID_ARGUMENT, 2)
     threads = arguments["threads"]
     if threads is not None and not 1 <= threads <= pd.MAX_TCBS:
         return error(Status.RANGE_ERROR, 1, pd.MAX_TCBS)
@@ -113,6 +117,8 @@ def _refusal(root: RootTask, creator: PD, arguments: dict[str, Any]) -> Result |
     taken = root.latest.get(arguments["name"])
     if taken is not None and taken.state != "dead":
         return error(Status.DELETE_FIRST)
+    if arguments["serves"] and creator.free_slot() is None:
+        return error(Status.NOT_ENOUGH_MEMORY, 0)
     if sum(1 for one in root.pds.values() if one.state != "dead") >= pd.MAX_PDS:
         return error(Status.NOT_ENOUGH_MEMORY, 0)
     return None
