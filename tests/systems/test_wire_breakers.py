@@ -1,0 +1,95 @@
+"""A PD that breaks the rules of the wire is faulted; everybody else runs on."""
+
+from pathlib import Path
+
+import pytest
+
+import caplab
+
+BREAKER = """
+from caplab.kernel.abi import FRAME_MAX, REQUEST, Sys
+
+def frame(call=Sys.YIELD, flags=0, cptr=0, length=0, version=1, ncaps=0, tail=b""):
+    return REQUEST.pack(version, call, flags, length, cptr, 0, ncaps) + tail
+
+WAYS = {
+    "an empty frame": [b""],
+    "a frame shorter than its header": [b"garbage"],
+    "random bytes": [bytes(range(256)) * 3],
+    "a wrong version": [frame(version=9)],
+    "unknown flags": [frame(flags=0x8000)],
+    "a length that lies": [frame(length=4000)],
+    "more bytes than it says": [frame(tail=b"x" * 100)],
+    "too many capabilities": [frame(ncaps=200)],
+    "an endless body": [frame(length=0xFFFFFFFF)],
+    "two calls at once": [frame(Sys.RECV, cptr=4), frame()],
+    "a frame beyond the limit": [frame(tail=b"x" * (FRAME_MAX + 1))],
+}
+
+def main(env, way="random bytes"):
+    socket = env.utcb().transport.socket
+    env.yield_()
+    if way == "three parts":
+        socket.send_multipart([frame(), b"two", b"three"])
+    else:
+        for each in WAYS[way]:
+            socket.send(each)
+    while True:
+        socket.recv()
+"""
+FORGER = """
+from caplab.kernel.abi import Sys
+from caplab.pd import stubs
+
+def main(env):
+    transport = env.utcb().transport
+    for cptr in [0, 5, 100, 511, 512, 1023, 1024, 1 << 40, (1 << 64) - 1]:
+        for caps in [(), (7,), (1 << 63,)]:
+            for call in (Sys.CALL, Sys.SEND, Sys.NB_SEND, Sys.RECV, Sys.NB_RECV, Sys.SIGNAL):
+                answer = stubs.answer(transport.call(stubs.request(call, cptr, 99, b"x" * 40, caps)))
+                assert answer.status != 0, (call, cptr, caps)
+    print("every forged slot was refused", flush=True)
+"""
+INNOCENT = """
+  echo-server: {run: servers.echo}
+  serial: {run: servers.serial, devices: [uart0]}
+  echo: {run: clients.echo, args: {count: 300}, uses: {console: serial, echo: echo-server}}
+"""
+WAYS = {
+    "an empty frame": "0 bytes",
+    "a frame shorter than its header": "7 bytes",
+    "random bytes": "version",
+    "a wrong version": "version 9",
+    "unknown flags": "unknown flags",
+    "a length that lies": "its header says",
+    "more bytes than it says": "its header says",
+    "too many capabilities": "200 capabilities",
+    "an endless body": "body of 4294967295 bytes",
+    "two calls at once": "two calls at once",
+    "a frame beyond the limit": "connection",
+    "three parts": "more than one part",
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_pd_that_breaks_the_wire_is_faulted_and_nobody_else(tmp_path: Path, way: str) -> None:
+    (tmp_path / "breaker.py").write_text(BREAKER)
+    manifest = tmp_path / "wire.yaml"
+    breaker = f"  breaker: {{run: ./breaker.py, args: {{way: {way}}}}}\n"
+    manifest.write_text(f"uarts: [uart0]\npds:{INNOCENT}{breaker}")
+    with caplab.System(manifest, paranoid=True) as system:
+        failed = system.wait(30)["failed"]
+        assert [one["pd"] for one in failed] == ["breaker"]
+        row = system.assert_nothing_left_of("breaker")
+        assert row.state == "faulted"
+        assert WAYS[way] in row.reason
+        assert system.console.expect("300 of 300 messages came back")
+
+
+def test_forged_slots_are_refused_one_by_one(tmp_path: Path) -> None:
+    (tmp_path / "forger.py").write_text(FORGER)
+    manifest = tmp_path / "forged.yaml"
+    manifest.write_text("pds: {forger: {run: ./forger.py}}\n")
+    with caplab.System(manifest, paranoid=True) as system:
+        assert system.wait(30)["failed"] == []
+        assert b"every forged slot was refused" in system.logs("forger")
