@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from threading import Lock
 from typing import Self
 
@@ -136,7 +137,7 @@ class Serial:
         shown = (self.prompt if prompt is None else prompt).encode()
         if len(shown) > TEXT_MAX:
             raise TooLong
-        limit = 0 if timeout is None else max(0, int(timeout * 1000)) + 1
+        limit = 0 if timeout is None else max(0, ceil(timeout * 1000)) + 1
         message, words = exchange(
             self.endpoint,
             protocol.with_text(protocol.encode(Function.READ, len(shown), limit), shown),

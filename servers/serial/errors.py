@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Self
 
 from caplab.pd.errors import ServiceError
+from caplab.servers.serial import protocol
 from caplab.servers.serial.protocol import PRINTF_MAX, WINDOW_MAX, BindFailure, Error
 
 
@@ -21,6 +22,11 @@ class SerialError(ServiceError):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message or self.remedy)
+
+    def answer(self, function: int) -> tuple[int, bytes]:
+        """Label and data of the answer that refuses a request."""
+        words = protocol.encode(protocol.answer_to(function), self.word)
+        return protocol.label_of(self.code), protocol.with_text(words, str(self).encode())
 
 
 class TooLong(SerialError, code=Error.TOO_LONG):

@@ -62,8 +62,14 @@ class SerialParent:
         master = endpoint.copy(CLIENT_RIGHTS)
         allocator = BadgeAllocator()
         server = SerialServer(env, endpoint, device, colour=colour, allocated=allocator.allocated)
+
+        def serve(_env: Env, _argument: int) -> None:
+            server.run()
+            if server.bound and server.tcb is not None:
+                server.tcb.suspend()  # killed; after a failure to bind the TCB is spare again
+
         try:
-            server.tcb = env.thread(lambda _env, _argument: server.run())
+            server.tcb = env.thread(serve)
         except BaseException:
             master.delete()
             endpoint.delete()
@@ -91,7 +97,12 @@ class SerialParent:
             raise InvalidArgument
         child, master = _create(env.rde("pd"), name, device, colour)
         child.start()
-        return cls._synchronised(env, child, master, BadgeAllocator(), timeout)
+        try:
+            return cls._synchronised(env, child, master, BadgeAllocator(), timeout)
+        except BaseException:
+            child.kill()
+            child.delete()
+            raise
 
     @classmethod
     def _synchronised(

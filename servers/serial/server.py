@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from caplab.kernel.abi import INTERRUPT_BIT, WORK_BIT
 from caplab.pd.env import Env
-from caplab.pd.errors import CapError, IpcTimeout, SlotsExhausted
+from caplab.pd.errors import IpcTimeout
 from caplab.pd.ipc import Message
 from caplab.pd.objects import Endpoint, Tcb
 from caplab.servers.serial import badges, protocol
@@ -25,15 +25,13 @@ from caplab.servers.serial.errors import (
     MayNotKill,
     NoSuchClient,
     NotConnected,
-    NotEnoughMemory,
     RangeError,
-    ReadReplaced,
     SerialError,
     UnknownFunction,
 )
 from caplab.servers.serial.protocol import Function as Ask
 from caplab.servers.serial.protocol import Words
-from caplab.servers.serial.readers import Input, Line, Reader
+from caplab.servers.serial.reading import Reading
 
 Answer = tuple[int, bytes]
 """Label and data of a reply."""
@@ -43,7 +41,7 @@ when the answer comes later."""
 
 
 def main(env: Env, colour: bool = True, device: str = "", parent: bool = False) -> None:
-    """Serve `device` (the PD's only one, if not named) until somebody kills the server.
+    """Serve `device` (the PD's only one, if not named) until somebody kills the server; suspend.
 
     With `colour` each client prints in its own. With `parent` the device is bound when the Parent
     asks for it (SPAWN_SYNC) and the Parent hears what became of it; else at once, and a failure
@@ -54,6 +52,7 @@ def main(env: Env, colour: bool = True, device: str = "", parent: bool = False) 
     if not parent:
         server.bind()
     server.run()
+    env.tcb.suspend()
 
 
 class SerialServer:
@@ -80,7 +79,7 @@ class SerialServer:
         self._colour = colour
         self._allocated = allocated
         self._connections = Connections()
-        self._input = Input()
+        self._reading = Reading(env, self._put)
         self._admission = Admission(env)
         self._uart: Uart | None = None
         self._line_up = True
@@ -94,27 +93,29 @@ class SerialServer:
             Ask.READ: self._read,
         }
 
+    @property
+    def bound(self) -> bool:
+        """Whether it got its device."""
+        return self._uart is not None
+
     def bind(self) -> None:
         """Claim the device for the thread that serves. Raises BindFailed."""
         assert self.tcb is not None, "the Parent names the thread before it asks for SPAWN_SYNC"
         self._uart = bind(self.env, self._device, self.tcb)
 
     def run(self) -> None:
-        """Serve until killed, or until binding fails; then stop listening and suspend.
-
-        Comes back only when somebody resumes the thread after that.
-        """
+        """Serve until killed, or until binding fails; then let go of everything."""
         answer: Answer | None = None
         while not self._ended:
             message = self._next(answer)
             answer = None
             if message is None:
-                self._expire()
+                self._reading.expire()
             elif message.notification:
                 self._notified(message.badge)
             else:
                 answer = self._handle(message)
-            self._pump()
+            self._reading.pump()
         if answer is not None:
             self.env.reply(*answer)
         self._close()
@@ -123,8 +124,7 @@ class SerialServer:
 
     def _next(self, answer: Answer | None) -> Message | None:
         """Answer, then wait for what comes next; None when a reader's time limit comes first."""
-        deadline = self._input.next_deadline()
-        timeout = None if deadline is None else max(0.0, deadline - self.env.now())
+        timeout = self._reading.next_timeout()
         slot = self._admission.slot
         try:
             if answer is None:
@@ -144,7 +144,7 @@ class SerialServer:
                 raise BindFailed
             done = self._functions[number](message.badge, message, words)
         except SerialError as refused:
-            return _refusal(refused, number)
+            return refused.answer(number)
         finally:
             self._admission.clear(message)
         return None if done is None else (0, protocol.encode(protocol.answer_to(number), *done))
@@ -200,18 +200,8 @@ class SerialServer:
         self._connection(badge)
         if not self._line_up:
             raise LineDown
-        limit = words.arg(1)
-        deadline = self.env.now() + (limit - 1) / 1000 if limit else None
         prompt = protocol.text_behind(message.data, 3)[: words.arg(0)]
-        try:
-            slot = self.env.slots.place(self.env.cnode.save_caller)
-        except SlotsExhausted:
-            raise NotEnoughMemory from None
-        except CapError:
-            return  # it was sent, not called: nobody waits for an answer
-        replaced = self._input.ask(Reader(badge, slot, prompt, deadline))
-        if replaced is not None:
-            self._answer_later(replaced, *_refusal(ReadReplaced(), Ask.READ))
+        self._reading.begin(badge, prompt, words.arg(1))
 
     def _known(self, badge: int) -> None:
         if not self._allocated(badge):
@@ -243,14 +233,13 @@ class SerialServer:
         except (EOFError, OSError):
             self._hang_up()
             return
-        self._put(self._input.typed(data))
+        self._reading.typed(data)
         self._uart.irq.ack()
 
     def _hang_up(self) -> None:
         """The line's end is closed: no interrupt is acknowledged any more, no reader waits."""
         self._line_up = False
-        for reader in self._input.leave_all():
-            self._answer_later(reader, *_refusal(LineDown(), Ask.READ))
+        self._reading.leave_all(LineDown())
 
     # The console.
 
@@ -262,47 +251,10 @@ class SerialServer:
         except OSError:
             self._hang_up()
 
-    def _pump(self) -> None:
-        """Edit what was typed, and hand finished lines to who waits for one."""
-        while self._input.readers:
-            shown, line = self._input.step()
-            self._put(shown)
-            if line is None or not self._input.readers:
-                return
-            if self._deliver(self._input.readers[0], line):
-                self._input.taken()
-            else:
-                self._input.passed_over()
-
-    def _deliver(self, reader: Reader, line: Line) -> bool:
-        function = protocol.answer_to(Ask.READ)
-        words = protocol.encode(function, len(line.text), int(line.end_of_file))
-        return self._answer_later(reader, 0, protocol.with_text(words, line.text))
-
-    def _answer_later(self, reader: Reader, label: int, data: bytes) -> bool:
-        """Answer a blocked reader. False when it had died or given up: nobody got the answer."""
-        try:
-            Endpoint(self.env, reader.reply).send(label, data)
-        except CapError:
-            return False
-        finally:
-            self._forget(reader)
-        return True
-
-    def _forget(self, reader: Reader) -> None:
-        self.env.cnode.delete_slot(reader.reply)
-        self.env.slots.free(reader.reply)
-
-    def _expire(self) -> None:
-        for reader in self._input.expired(self.env.now()):
-            self._forget(reader)
-
     # Parting.
 
     def _drop(self, badge: int) -> None:
-        reader = self._input.leave(badge)
-        if reader is not None:
-            self._answer_later(reader, *_refusal(NotConnected(), Ask.READ))
+        self._reading.leave(badge, NotConnected())
         connection = self._connections.drop(badge)
         if connection is not None:
             self._let_go(connection)
@@ -312,22 +264,14 @@ class SerialServer:
         self._admission.give_back(connection.slot)
 
     def _close(self) -> None:
-        """Drop every connection, release the device, stop listening, suspend.
+        """Drop every connection, release the device, stop listening.
 
         With Read gone, whoever calls from now on is told who took it away.
         """
-        for reader in self._input.leave_all():
-            self._answer_later(reader, *_refusal(NotConnected(), Ask.READ))
+        self._reading.leave_all(NotConnected())
         for connection in self._connections.drop_all():
             self._let_go(connection)
         if self._uart is not None:
             self._uart.release()
         self._admission.close()
         self.env.cnode.delete_slot(self.endpoint.slot)
-        assert self.tcb is not None
-        self.tcb.suspend()
-
-
-def _refusal(error: SerialError, function: int) -> Answer:
-    words = protocol.encode(protocol.answer_to(function), error.word)
-    return protocol.label_of(error.code), protocol.with_text(words, str(error).encode())

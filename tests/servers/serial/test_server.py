@@ -17,6 +17,7 @@ from caplab.pd.objects import Endpoint
 from caplab.servers.serial import (
     BindFailed,
     InvalidArgument,
+    InvalidCapability,
     NotConnected,
     NullBuffer,
     Serial,
@@ -370,3 +371,19 @@ def test_a_device_that_cannot_be_bound_is_error_12(
         assert isinstance(fault, BindFailed)
         assert (fault.code, fault.why.name) == (12, why)
         assert sentence in str(fault)
+
+
+def test_it_works_the_same_under_the_semantics_of_sel4() -> None:
+    with ThreadedSystem(serial_pd(colour=False), client_pd("a"), semantics="sel4") as system:
+        endpoint = console(system)
+        for code, size in ((Error.INVALID_ARGUMENT, 0), (Error.INVALID_CAPABILITY, 4096)):
+            assert ask(endpoint, Function.CONNECT, size) == code
+        assert ask(endpoint, 99) == Error.UNKNOWN
+        system.uarts["uart0"].type(b"typed\r")
+        with Serial.connect(endpoint) as out:
+            assert out.printf("printed\n") == 8
+            assert out.read_line("> ") == "typed"
+        assert system.uarts["uart0"].read_all() == b"printed\r\n> typed\r\n"
+        weak = endpoint.copy(Rights.WRITE | Rights.GRANT_REPLY)
+        with pytest.raises(InvalidCapability, match="lacks Grant"):
+            Serial.connect(weak)
