@@ -81,7 +81,6 @@ class Terminal:
         Echo above all: with it on, all we print would come back as typed input.
         """
         self._backlog.abandon()
-        termios.tcflush(self._master, termios.TCOFLUSH)
         termios.tcflush(self._slave, termios.TCIFLUSH)
         termios.tcsetattr(self._slave, termios.TCSANOW, self._raw)
 

@@ -206,12 +206,14 @@ def test_a_reader_that_never_reads_delays_the_end_by_a_bound(line: LineProcess) 
 
 
 def test_sigterm_ends_a_line_as_the_end_of_its_cable_does(line: LineProcess) -> None:
+    text = numbered(6000)  # more than one look at the cable brings
     with Watcher(line.socket) as watcher:
-        line.print(b"last words\n")
-        line.process.send_signal(signal.SIGTERM)
+        with line.stopped():
+            line.print(text)
+            line.process.send_signal(signal.SIGTERM)
+        assert rest(watcher) == text
         assert line.process.wait(PATIENCE) == 0
-        assert rest(watcher) == b"last words\n"
-    assert line.log == b"last words\n"
+    assert line.log == text
 
 
 def test_a_driver_that_dies_with_input_unread_does_not_take_output_with_it(
