@@ -55,8 +55,8 @@ def _begin(k: Kernel, root: RootTask, pd: PD, status: int) -> None:
     _verdict(pd, status)
     pd.state = "dying"
     pd.calls_ended, pd.caps_ended = pd.calls, pd.caps
-    report = pd.report = pd.report or Report(pd, k.now)
-    report.began = report.began or k.now
+    report = pd.report = pd.report or Report(pd)
+    report.begin(k.now)
     outer, root.active = root.active, report
     cause = k.cause(Status.DIED_BEFORE_RECV, pd)
     for tcb in pd.tcbs:

@@ -55,7 +55,7 @@ def manage(k: Kernel, manager: PD, managed: PD) -> None:
 def report_of(target: PD) -> Report:
     """The account of a death that is about to be caused."""
     if target.report is None:
-        target.report = Report(target, 0)
+        target.report = Report(target)
     return target.report
 
 
@@ -79,7 +79,7 @@ def deliver(k: Kernel, root: RootTask, target: PD, number: int, who: str) -> Non
 def passing(k: Kernel, target: PD, number: int) -> dict[str, Any]:
     """Send a signal that ends nobody; there is no death to report."""
     k.effects.append(Kill(target.number, number))
-    report = Report(target, k.now)
+    report = Report(target)
     report.add("kill", target.name, signal=signal_name(number))
     return report.as_dict()
 
@@ -119,7 +119,7 @@ def fire(k: Kernel, root: RootTask, target: PD, what: Arm, tcb: TCB) -> None:
             k.execute(tcb)
         return
     report = report_of(target)
-    report.began = report.began or k.now
+    report.begin(k.now)
     report.add("crash", target.name, how=what.how)
     target.crash = what.how
     regate(target)
@@ -145,6 +145,14 @@ def _alive(k: Kernel, root: RootTask, event: Operator) -> PD | None:
             "not-running",
             f"`{found.name}` has ended: {found.ended} {found.reason}".strip(),
         )
+        return None
+    return found
+
+
+def _running(k: Kernel, root: RootTask, event: Operator) -> PD | None:
+    found = _alive(k, root, event)
+    if found is not None and found.state == "created":
+        refuse(k, event, "not-started", f"`{found.name}` was created, but nobody has started it")
         return None
     return found
 
@@ -190,7 +198,7 @@ def _kill(k: Kernel, root: RootTask, event: Operator) -> None:
 
 
 def _crash(k: Kernel, root: RootTask, event: Operator) -> None:
-    target = _alive(k, root, event)
+    target = _running(k, root, event)
     if target is None:
         return
     how = event.command.get("how")
@@ -214,7 +222,7 @@ def _crash(k: Kernel, root: RootTask, event: Operator) -> None:
 
 
 def _suspend(k: Kernel, root: RootTask, event: Operator) -> None:
-    target = _alive(k, root, event)
+    target = _running(k, root, event)
     if target is not None:
         for tcb in target.tcbs:
             blocking.suspend(k, tcb)
@@ -222,7 +230,7 @@ def _suspend(k: Kernel, root: RootTask, event: Operator) -> None:
 
 
 def _resume(k: Kernel, root: RootTask, event: Operator) -> None:
-    target = _alive(k, root, event)
+    target = _running(k, root, event)
     if target is not None:
         for tcb in target.tcbs:
             if tcb.suspended:

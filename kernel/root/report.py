@@ -16,10 +16,10 @@ ACTIONS_SHOWN = 256
 class Report:
     """The account of one PD's death."""
 
-    def __init__(self, pd: PD, now: int) -> None:
+    def __init__(self, pd: PD) -> None:
         self.pd = pd
-        self.began = now
-        self.ended = now
+        self.began: int | None = None
+        self.ended = 0
         self.actions: list[dict[str, Any]] = []
         self.more = 0
         self.freed = 0
@@ -29,6 +29,11 @@ class Report:
         self.requests: list[int] = []
         self.tcbs: list[TCB] = []
         self.deadline: int | None = None
+
+    def begin(self, now: int) -> None:
+        """The death is being caused, or has come: whichever is first."""
+        if self.began is None:
+            self.began = now
 
     def add(self, action: str, target: str, **more: Any) -> None:
         if action == "free_caller":
@@ -51,7 +56,7 @@ class Report:
             "pending": [
                 f"{item.kind} at {item.server.name}" for item in self.items if not item.done
             ],
-            "seconds": (self.ended - self.began) / 1e9,
+            "seconds": 0.0 if self.began is None else max(0, self.ended - self.began) / 1e9,
         }
 
     @property
