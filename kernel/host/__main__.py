@@ -47,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
         die_with(launcher)
         spec: dict[str, Any] = json.loads((chosen.run_dir / "boot.json").read_bytes())
         if spec.get("cpus"):
-            os.sched_setaffinity(0, spec["cpus"])
+            run_on(spec["cpus"])
         zygote, zygote_pid = start_zygote()
         return serve(chosen, spec, launcher, zygote, zygote_pid)
     except (Refused, OSError, ValueError) as error:
@@ -117,6 +117,15 @@ def die_with(launcher: socket.socket) -> None:
     maker = struct.unpack("3i", launcher.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))[0]
     if maker != os.getppid():
         raise Refused("the launcher has ended already")
+
+
+def run_on(cpus: Sequence[int]) -> None:
+    """Only these processors, for this process and all that come from it."""
+    try:
+        os.sched_setaffinity(0, cpus)
+    except (OSError, OverflowError) as error:
+        here = sorted(os.sched_getaffinity(0))
+        raise Refused(f"cpus: {list(cpus)}: of the processors {here} none is named") from error
 
 
 def start_zygote() -> tuple[socket.socket, int]:
