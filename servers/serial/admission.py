@@ -49,7 +49,7 @@ class Admission:
             raise ShmemTooLarge
         if len(message.caps) != pages or message.slots != (self.slot,):
             raise InvalidCapability
-        window = self._map(size)
+        window = self._map()
         try:
             fresh = self._env.slots.alloc()
         except SlotsExhausted:
@@ -73,19 +73,15 @@ class Admission:
         for slot in (self.slot, *self._trial):
             self._env.slots.free(slot)
 
-    def _map(self, size: int) -> Window:
+    def _map(self) -> Window:
         if not self._is_run_by_the_kernel():
             raise InvalidCapability
         try:
-            window = Memory(self._env, self.slot).map()
+            return Memory(self._env, self.slot).map()
         except CapError:
             raise InvalidCapability from None
         except (OSError, ValueError):
             raise NotEnoughMemory from None
-        if window.size < size:
-            window.close()
-            raise InvalidCapability
-        return window
 
     def _is_run_by_the_kernel(self) -> bool:
         """Whether invoking the received capability asks the kernel, and not some stranger.

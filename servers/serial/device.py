@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from caplab.kernel.abi import INTERRUPT_BIT, ObjectType, notification_badge
 from caplab.pd.env import Env
-from caplab.pd.errors import CapError, RevokeFirst
+from caplab.pd.errors import IllegalOperation, RevokeFirst
 from caplab.pd.objects import Device, Irq, Notification, Tcb
 from caplab.servers.serial.errors import BindFailed
 
@@ -35,20 +35,22 @@ def bind(env: Env, name: str, tcb: Tcb) -> Uart:
 
     Its interrupt and the PD's work arrive at the same notification, which ends the thread's Recv.
 
-    Raises BindFailed: no such device, taken by another, or not a device.
+    Raises BindFailed: no such device, taken by another, not a device, or a thread that cannot be
+    interrupted.
     """
     device = _find(env, name)
     try:
         irq = device.claim()
     except RevokeFirst as taken:
         raise BindFailed.taken(device.name, taken.holder) from None
+    signal = env.work.mint(notification_badge(INTERRUPT_BIT))
+    irq.set_notification(signal)
     try:
-        signal = env.work.mint(notification_badge(INTERRUPT_BIT))
-        irq.set_notification(signal)
         tcb.bind_notification(env.work)
-    except CapError:
-        irq.delete()
-        raise
+    except IllegalOperation:
+        for capability in (irq, signal):
+            capability.delete()
+        raise BindFailed.no_interrupt() from None
     return Uart(device, irq, signal, tcb)
 
 

@@ -148,6 +148,15 @@ class BindFailed(SerialError, code=Error.BIND_FAILED):
         )
 
     @classmethod
+    def no_interrupt(cls) -> Self:
+        """The PD's notification, which brings the interrupts, wakes another thread already."""
+        return cls._because(
+            BindFailure.NONE,
+            "The PD's work notification is bound to another thread, so the server would never "
+            "hear of its device: unbind it there first (env.tcb.unbind_notification()).",
+        )
+
+    @classmethod
     def _because(cls, why: BindFailure, sentence: str) -> Self:
         error = cls(sentence)
         error.word = int(why)

@@ -247,6 +247,17 @@ def test_a_name_that_is_no_device_is_error_12(env: Env) -> None:
     assert info.value.why.name == "NOT_A_DEVICE"
 
 
+def test_a_thread_that_cannot_be_interrupted_is_no_server(env: Env, system: ThreadedSystem) -> None:
+    env.tcb.bind_notification(env.work)
+    caps = system.root.latest["parent"].caps
+    with pytest.raises(BindFailed, match="work notification is bound to another thread"):
+        thread(env)
+    system.until(lambda: system.root.latest["parent"].tcbs[1].state == PARKED)
+    assert system.root.latest["parent"].caps == caps
+    env.tcb.unbind_notification()
+    assert thread(env)
+
+
 def test_a_killed_thread_that_is_resumed_is_spare_again(
     env: Env, system: ThreadedSystem, uart: Uart
 ) -> None:

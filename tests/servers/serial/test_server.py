@@ -11,14 +11,17 @@ import pytest
 from caplab.kernel.abi import ObjectType, Rights
 from caplab.pd.env import Env
 from caplab.pd.errors import IllegalOperation as KernelIllegalOperation
-from caplab.pd.errors import Revoked
+from caplab.pd.errors import Revoked, SlotsExhausted
 from caplab.pd.ipc import Message
 from caplab.pd.objects import Endpoint
+from caplab.servers.echo.server import main as echo_server
 from caplab.servers.serial import (
     BindFailed,
+    IllegalOperation,
     InvalidArgument,
     InvalidCapability,
     NotConnected,
+    NotEnoughMemory,
     NullBuffer,
     Serial,
     ShmemTooLarge,
@@ -132,6 +135,7 @@ def test_a_window_of_two_pages_is_error_11_with_the_largest_size(system: Threade
     with pytest.raises(ShmemTooLarge, match="at most 4096 bytes") as info:
         Serial.connect(console(system), pages=2)
     assert (info.value.code, info.value.word) == (11, 4096)
+    assert not system.segments
 
 
 def test_the_checks_of_connect_come_in_the_order_of_the_reference(system: ThreadedSystem) -> None:
@@ -262,11 +266,38 @@ def test_a_window_smaller_than_it_was_said_to_be_is_a_refusal(system: ThreadedSy
 def test_connecting_again_replaces_the_window(system: ThreadedSystem) -> None:
     endpoint = console(system)
     first = Serial.connect(endpoint)
+    used = system.env("serial").slots.used()
     second = Serial.connect(endpoint)
     second.write("second\n")
+    assert system.env("serial").slots.used() == used
     first.disconnect()
     assert system.uarts["uart0"].read_all() == b"second\r\n"
     assert ask(endpoint, Function.WRITE, 1) == Error.NOT_CONNECTED
+
+
+def test_an_answer_of_another_server_is_error_3() -> None:
+    pds = ({"name": "serial", "main": echo_server, "serves": "endpoint", "role": "server"},)
+    with ThreadedSystem(*pds, client_pd("a")) as system:
+        with pytest.raises(IllegalOperation) as info:
+            Serial.connect(console(system))
+        assert info.value.code == 3
+        assert not system.segments
+
+
+def test_a_server_without_free_slots_refuses_and_recovers(system: ThreadedSystem) -> None:
+    out = Serial.connect(console(system))
+    slots, taken = system.env("serial").slots, []
+    with pytest.raises(SlotsExhausted):
+        while True:
+            taken.append(slots.alloc())
+    with pytest.raises(NotEnoughMemory) as info:
+        Serial.connect(console(system, "b"))
+    assert info.value.code == 10
+    with pytest.raises(NotEnoughMemory):
+        out.read_line()
+    slots.free(taken.pop())
+    with Serial.connect(console(system, "b")) as other:
+        assert other.write("room again\n") == 11
 
 
 def test_without_grant_the_kernel_refuses_the_connect(system: ThreadedSystem) -> None:
