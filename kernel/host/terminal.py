@@ -21,7 +21,9 @@ import tty
 from caplab.kernel.host.backlog import Backlog
 
 CHUNK = 64 * 1024
-BACKLOG = 256 * 1024
+ROOM = 16 * 1024
+"""Bytes to offer at once: a PTY takes little more."""
+BACKLOG = 1 << 20
 """Beyond what Linux itself keeps: lets a reader in Python stay whole through a burst."""
 
 TIOCGPTPEER = 0x5441  # Linux 4.13, the same number on x86-64 and aarch64
@@ -97,7 +99,7 @@ class Terminal:
         """Write as much of the backlog as Linux takes."""
         while self._backlog:
             try:
-                self._backlog.advance(os.write(self._master, self._backlog.head(CHUNK)))
+                self._backlog.advance(os.write(self._master, self._backlog.head(ROOM)))
             except BlockingIOError:
                 return
 
