@@ -8,15 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from caplab.kernel.abi import ObjectType, Rights
-from caplab.pd.env import Env
+from caplab.kernel.abi import SLOT_FIRST_FREE, SLOT_FIRST_ROOT, Rights
 from caplab.pd.errors import IllegalOperation as KernelIllegalOperation
-from caplab.pd.errors import Revoked, SlotsExhausted
 from caplab.pd.ipc import Message
 from caplab.pd.objects import Endpoint
 from caplab.servers.echo.server import main as echo_server
 from caplab.servers.serial import (
-    BindFailed,
     IllegalOperation,
     InvalidArgument,
     InvalidCapability,
@@ -286,10 +283,8 @@ def test_an_answer_of_another_server_is_error_3() -> None:
 
 def test_a_server_without_free_slots_refuses_and_recovers(system: ThreadedSystem) -> None:
     out = Serial.connect(console(system))
-    slots, taken = system.env("serial").slots, []
-    with pytest.raises(SlotsExhausted):
-        while True:
-            taken.append(slots.alloc())
+    slots = system.env("serial").slots
+    taken = [slots.alloc() for _ in range(SLOT_FIRST_ROOT - SLOT_FIRST_FREE - slots.used())]
     with pytest.raises(NotEnoughMemory) as info:
         Serial.connect(console(system, "b"))
     assert info.value.code == 10
@@ -317,91 +312,6 @@ def test_each_client_prints_in_its_own_colour() -> None:
         assert system.uarts["uart0"].read_all() == (
             RESET + first + b"a" + RESET + RESET + second + b"b" + RESET
         )
-
-
-def test_a_client_that_dies_is_dropped(system: ThreadedSystem) -> None:
-    out = Serial.connect(console(system))
-    out.write("last words\n")
-    before = system.root.latest["serial"].caps
-    report = system.operate(op="kill", pd="a")
-    assert report["pending"] == []
-    system.until(lambda: system.root.latest["serial"].caps < before)
-    assert not system.segments
-    with Serial.connect(console(system, "b")) as other:
-        assert other.write("next\n") == 5
-    assert system.uarts["uart0"].read_all() == b"last words\r\nnext\r\n"
-
-
-def test_kill_drops_everybody_releases_the_device_and_suspends(system: ThreadedSystem) -> None:
-    a, b = (Serial.connect(console(system, name)) for name in "ab")
-    a.kill()
-    assert not a.connected
-    system.until(lambda: system.root.latest["serial"].tcbs[0].suspended)
-    with pytest.raises(Revoked) as info:
-        b.write("x")
-    assert info.value.pd == "serial"
-    b.disconnect()
-    with pytest.raises(Revoked):
-        Serial.connect(console(system))
-    serial = system.root.latest["serial"]
-    kinds = {slot.cap.type for slot in serial.cspace.slots.values() if slot.cap is not None}
-    assert not kinds & {ObjectType.ENDPOINT, ObjectType.FRAME, ObjectType.IRQ_HANDLER}
-    assert system.root.devices["uart0"].irq.refs == 0
-    assert system.state("serial") == "suspended"
-
-
-def test_a_caller_in_the_queue_when_the_server_is_killed_is_told() -> None:
-    told: list[BaseException] = []
-
-    def write(env: Env) -> None:
-        try:
-            Serial.connect(env.endpoint("console"))
-        except Revoked as exc:
-            told.append(exc)
-
-    with ThreadedSystem(serial_pd(), client_pd("a"), client_pd("b")) as system:
-        out = Serial.connect(console(system, "a"))
-        system.operate(op="suspend", pd="serial")
-        for name, main in (("a", lambda env: out.kill()), ("b", write)):
-            system.start(name, main)
-            system.until(lambda name=name: system.blocked(name))
-        system.operate(op="resume", pd="serial")
-        system.until(lambda: system.root.latest["b"].ended)
-    assert [type(exc) for exc in told] == [Revoked]
-    assert not system.faults
-
-
-def test_two_servers_cannot_have_one_device() -> None:
-    second = serial_pd() | {"name": "second"}
-    with ThreadedSystem(serial_pd(), client_pd()) as system:
-        Serial.connect(console(system, "client")).disconnect()
-    with ThreadedSystem(serial_pd(), second) as system:
-        system.until(lambda: system.faults)
-        ((name, fault),) = system.faults.items()
-        holder = {"serial": "second", "second": "serial"}[name]
-        assert isinstance(fault, BindFailed)
-        assert (fault.code, fault.why.name) == (12, "TAKEN")
-        assert f"'uart0' is held by {holder}" in str(fault)
-
-
-@pytest.mark.parametrize(
-    ("more", "why", "sentence"),
-    [
-        ({"devices": []}, "MISSING", "add `uarts: [uart0]`"),
-        ({"args": {"device": "uart7"}}, "MISSING", "no device 'uart7'"),
-        ({"args": {"device": "server"}}, "NOT_A_DEVICE", "no device: name one of"),
-        ({"devices": ["uart0", "uart1"]}, "MISSING", "say which one is the console"),
-    ],
-)
-def test_a_device_that_cannot_be_bound_is_error_12(
-    more: dict[str, object], why: str, sentence: str
-) -> None:
-    with ThreadedSystem(serial_pd() | more, uarts=("uart0", "uart1")) as system:
-        system.until(lambda: system.faults)
-        fault = system.faults["serial"]
-        assert isinstance(fault, BindFailed)
-        assert (fault.code, fault.why.name) == (12, why)
-        assert sentence in str(fault)
 
 
 def test_it_works_the_same_under_the_semantics_of_sel4() -> None:
