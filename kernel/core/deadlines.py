@@ -19,31 +19,31 @@ class Timed(Protocol):
 class Deadlines:
     """Pending time limits in nanoseconds of the host's clock."""
 
-    __slots__ = ("_heap", "_serial")
+    __slots__ = ("_serial", "heap")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[int, int, Timed]] = []
+        self.heap: list[tuple[int, int, Timed]] = []
         self._serial = 0
 
     @property
     def next(self) -> int | None:
         """When to look again; possibly for a stale entry."""
-        return self._heap[0][0] if self._heap else None
+        return self.heap[0][0] if self.heap else None
 
     def set(self, owner: Timed, when: int, live: int) -> None:
         """Give `owner` a deadline; `live` bounds how many entries can be valid at once."""
         owner.deadline = when
         self._serial += 1
-        heapq.heappush(self._heap, (when, self._serial, owner))
-        if len(self._heap) > 2 * live + 64:
-            self._heap = [entry for entry in self._heap if entry[2].deadline == entry[0]]
-            heapq.heapify(self._heap)
+        heapq.heappush(self.heap, (when, self._serial, owner))
+        if len(self.heap) > 2 * live + 64:
+            self.heap = [entry for entry in self.heap if entry[2].deadline == entry[0]]
+            heapq.heapify(self.heap)
 
     def expired(self, now: int) -> list[Timed]:
         """Those whose time has come, in order; their deadlines are cleared."""
         due: list[Timed] = []
-        while self._heap and self._heap[0][0] <= now:
-            when, _, owner = heapq.heappop(self._heap)
+        while self.heap and self.heap[0][0] <= now:
+            when, _, owner = heapq.heappop(self.heap)
             if owner.deadline == when:
                 owner.deadline = None
                 due.append(owner)

@@ -120,6 +120,14 @@ class Kernel:
         """Work events are wanted between the frames."""
         return bool(self.jobs)
 
+    @property
+    def restless(self) -> bool:
+        """The host has something else to look at before it waits: deadline, jobs or the end.
+
+        One question instead of three, because it is asked after every message.
+        """
+        return bool(self.deadlines.heap or self.jobs or self.root.finished)
+
     def state_hash(self) -> str:
         """Hash of the capability state; statistics are not in it."""
         return state.state_hash(self)

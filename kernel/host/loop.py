@@ -41,6 +41,8 @@ class Core(Protocol):
     def jobs_pending(self) -> bool: ...
     @property
     def finished(self) -> bool: ...
+    @property
+    def restless(self) -> bool: ...
     def step(self, event: Event, /) -> list[Effect]: ...
 
 
@@ -237,13 +239,7 @@ class Loop:
                                 self._not_sent(to, error.errno)
                         else:
                             perform[type(effect)](effect)
-                    if (
-                        inbox
-                        or kernel.next_deadline is not None
-                        or kernel.jobs_pending
-                        or kernel.finished
-                        or recording
-                    ):
+                    if inbox or kernel.restless or recording:
                         break
             except zmq.Again:
                 self._expired = True

@@ -127,7 +127,7 @@ def test_stale_entries_do_not_pile_up() -> None:
     for when in range(10_000):
         deadlines.set(owner, when, live=1)
     assert deadlines.next is not None
-    assert len(deadlines._heap) <= 66
+    assert len(deadlines.heap) <= 66
     assert deadlines.expired(9_998) == []
     assert deadlines.expired(9_999) == [owner]
     assert deadlines.expired(10**9) == []

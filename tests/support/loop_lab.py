@@ -31,6 +31,10 @@ class FakeKernel:
         self.finished = False
         self._changed = threading.Condition()
 
+    @property
+    def restless(self) -> bool:
+        return self.next_deadline is not None or self.jobs_pending or self.finished
+
     def step(self, event: Event) -> list[Effect]:
         effects = self.on_event(event)
         with self._changed:
