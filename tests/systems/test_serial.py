@@ -250,7 +250,8 @@ def test_a_terminal_on_the_pty_reads_and_types(boot: Boot) -> None:
 
 
 def test_a_uart_that_is_taken_is_told_as_a_bind_failure(boot: Boot) -> None:
-    manifest = "name: case\nuarts: [uart0]\npds:\n  one: {run: servers.serial}\n  two: {run: servers.serial}\n"
+    server = "{run: servers.serial}"
+    manifest = f"name: case\nuarts: [uart0]\npds:\n  one: {server}\n  two: {server}\n"
     with pytest.raises(SystemFailed, match=r"BindFailed: Device 'uart0' is held by (one|two)"):
         boot(manifest).start()
 
