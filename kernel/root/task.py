@@ -195,8 +195,10 @@ class RootTask:
             self.readiness = []
 
     def check_finished(self, k: Kernel) -> None:
+        # Servers alone are waited for until the last of them has ended.
         clients = [one for one in self.latest.values() if one.role != "server"]
-        if not self.waiting or not clients or any(one.state != "dead" for one in clients):
+        awaited = clients or self.latest.values()
+        if not self.waiting or any(one.state != "dead" for one in awaited):
             return
         body = {"finished": True, "failed": self.failures()}
         for request in self.waiting:

@@ -228,11 +228,13 @@ def test_wait_names_those_that_failed() -> None:
     assert failed == {"app": "exit code 2", "fs": "SIGSEGV"}
 
 
-def test_a_system_of_servers_only_is_never_finished() -> None:
-    lab = Lab({"a": {"serves": "endpoint"}})
+def test_a_system_of_servers_only_is_finished_when_the_last_has_ended() -> None:
+    lab = Lab({"a": {"serves": "endpoint"}, "b": {"serves": "endpoint"}})
     request = lab.ask("wait")
     lab.die("a")
     assert request not in lab.answers
+    lab.die("b")
+    assert lab.answers[request]["finished"]
 
 
 def test_several_may_wait() -> None:
