@@ -58,6 +58,8 @@ class Budget:
 def measure(case: Case, budget: Budget, say: Say) -> list[Row]:
     """The rows of a case. Those that scatter too much are measured again, with twice the rounds."""
     first = _rounds(case, case.rounds, budget)
+    if len(first) < case.rounds:
+        say(f"time for {len(first)} of {case.rounds} rounds only; --full takes what it needs")
     wide = [
         index
         for index, goal in enumerate(case.goals)

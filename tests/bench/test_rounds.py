@@ -89,6 +89,7 @@ def test_no_round_begins_that_would_not_fit_the_budget(clock: Clock, said: list[
     measure(case, Budget(9.0, clock), said.append)
     assert len(case.order) == 4
     assert clock.now == 108.0
+    assert "4 of 7 rounds" in said[0]
 
 
 def test_one_round_runs_however_small_the_budget(clock: Clock, said: list[str]) -> None:
