@@ -146,14 +146,16 @@ class Launched:
     def failure(self, ended: Message | None) -> SystemFailed:
         """Why the system is not there any more, as far as its launcher can tell."""
         if ended is None:
-            return SystemFailed(f"The launcher of {self.name} ended, and everything with it.")
-        words = ended.get("words")
+            return SystemFailed(f"The launcher of {self.name} has ended, and everything with it.")
         code = os.waitstatus_to_exitcode(ended["ended"])
         if code < 0:
             return SystemFailed(f"The kernel of {self.name} was ended by signal {-code}.")
+        if ended["words"] is None:
+            said = ended["last"].removeprefix("kernel: ") or f"status {code}, without a word"
+            return SystemFailed(f"The kernel of {self.name} has ended: {said}.")
         return SystemFailed(
-            f"The kernel of {self.name} ended with status {code}.",
-            f"That is a fault in caplab; its last words are in {words}." if words else "",
+            f"The kernel of {self.name} has ended: {ended['last']}.",
+            f"That is a fault in caplab; what the kernel said is in {ended['words']}.",
             "kernel-failed",
         )
 

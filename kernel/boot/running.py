@@ -3,6 +3,7 @@
 import difflib
 import os
 import signal as signals
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from caplab.kernel.host.errors import HostError, NotRunning, OutOfTime, RequestR
 
 END_PATIENCE = 15.0
 """Seconds from the answer to `down` until the launcher has cleared everything away."""
+DOWN_TIMEOUT = 20.0
+"""Seconds for the kernel to stop everything; each PD has two, and they go in order."""
 CRASHES = ("segv", "abort", "exception", "exit:N", "hang", "oom", "bus")
 
 
@@ -165,12 +168,16 @@ class Running:
     def down(self) -> Answer:
         """Stop everything in reverse order, and see what is left: `{"pds", "seconds", "left"}`."""
         census = Census(self.run_dir)
+        began = time.monotonic()
         try:
-            answer = self.control.ask("down")
+            answer = self.control.ask("down", timeout=DOWN_TIMEOUT)
             census.await_end(END_PATIENCE)
+        except OutOfTime as error:
+            error.fix = f"`kill -9 {census.kernel}` ends the kernel, and everything with it."
+            raise
         finally:
             census.close()
-        return {**answer, "left": census.left()}
+        return {**answer, "seconds": time.monotonic() - began, "left": census.left()}
 
     def _about(self, pd: str, op: str, words: Answer) -> Answer:
         try:
@@ -197,6 +204,7 @@ class Census:
         self._prefix = rundir.prefix_of(run_dir)
         info = rundir.read_info(run_dir)
         self._launcher = pidfd(info.get("launcher_pid"))
+        self.kernel: int | None = info.get("kernel_pid")
         try:
             kernel = psutil.Process(info["kernel_pid"])
             self._processes = [kernel, *kernel.children(recursive=True)]

@@ -38,7 +38,8 @@ class System(Running):
         manifest: a path, or the name of a system that comes with caplab.
         name: run it under another name than the manifest's.
         record: write the log of its events there.
-        arms: kills and crashes that wait for a PD's N-th call, as `arm` makes them.
+        arms: kills and crashes that wait for a PD's N-th call, `{"pd", "action", "how", "after"}`
+            each, as `arm` makes them.
         paranoid: check the kernel's invariants after every step.
 
     Raises (from `start`):
@@ -58,11 +59,13 @@ class System(Running):
         self._manifest = manifest if isinstance(manifest, str) else Path(manifest)
         self._wanted_name = name
         self._record = None if record is None else Path(record)
-        self._arms = [dict(arm) for arm in arms]
+        self._arms: list[Answer] = []
         self._paranoid = paranoid
         self._launched: Launched | None = None
         self._consoles: Consoles | None = None
         self._report: Answer | None = None
+        for each in arms:
+            self.arm(each["pd"], each["action"], each.get("how", ""), after=each["after"])
 
     def arm(self, pd: str, action: str, how: str = "", *, after: int) -> Self:
         """Before `start`: let the PD be killed (`how`: a signal) or crash at its N-th call.

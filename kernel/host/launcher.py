@@ -6,10 +6,12 @@ the kernel starts, so that when it says "nothing is left" it has waited for each
 what the PDs print (they never block on it), and it ends the system when the one who started it
 goes away without having said `detach`.
 
-Messages on CLI_FD (SOCK_SEQPACKET, msgpack maps). To the CLI: `{"kernel": pid}` first,
-`{"log": pd, "data": bytes}`, `{"lost": n}` when the CLI read too slowly for n of those, and
-`{"ended": wait status, "left": {…}, "cleared": {…}}` last. From it: `{"do": "detach"}` (answered
-`{"detached": true}`), `{"do": "quiet"}` (no logs, please), `{"do": "kill"}`.
+Messages on CLI_FD (SOCK_SEQPACKET, msgpack maps). To the CLI: `{"kernel": pid}` first; then
+`{"log": pd, "data": bytes}` and `{"said": true, "data": bytes}` for what PDs and the kernel print,
+and `{"lost": n}` when the CLI read too slowly for n of those; last `{"ended": wait status, "last":
+the kernel's last line, "words": where a traceback of it is kept, "left": {…}, "cleared": {…}}`.
+From it: `{"do": "detach"}` (answered `{"detached": true}`), `{"do": "quiet"}` (no logs, please),
+`{"do": "kill"}`.
 
 Messages of the kernel (SOCK_SEQPACKET on LAUNCHER_FD): `{"log": pd name}` with the reading end of
 that PD's output as its descriptor.
@@ -63,7 +65,7 @@ class Launcher:
         (run_dir / "logs").mkdir(mode=0o700, exist_ok=True)
         self._kernel, self._channel, output = _start_kernel(kernel)
         self._watch(self._channel, self._on_kernel)
-        self._drain(Drain("kernel", output, run_dir))
+        self._drain(Drain("kernel", output, run_dir), {"said": True})
 
     def run(self) -> int:
         """Serve until the kernel and all that came from it have ended; 0 if it ended well."""
@@ -139,13 +141,14 @@ class Launcher:
         name = msgpack.unpackb(packet).get("log", "?")
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)
-            self._drain(Drain(str(name), descriptor, self._run_dir / "logs"))
+            drain = Drain(str(name), descriptor, self._run_dir / "logs")
+            self._drain(drain, {"log": drain.name})
 
-    def _drain(self, drain: Drain) -> None:
+    def _drain(self, drain: Drain, heading: dict[str, Any]) -> None:
         def on_output() -> None:
             printed = drain.read()
-            if printed.data and drain.path.parent != self._run_dir and not self._quiet:
-                self._tell({"log": drain.name, "data": printed.data})
+            if printed.data and not self._quiet:
+                self._tell({**heading, "data": printed.data})
             if printed.ended:
                 self._selector.unregister(drain.pipe)
                 self._drains.discard(drain)
@@ -197,11 +200,12 @@ class Launcher:
 
     def _clear(self) -> dict[str, Any]:
         """Remove the run directory; say what had to be removed, and what is there nevertheless."""
-        words = self._keep_last_words()
+        last, words = self._last_words()
         prefix = rundir.prefix_of(self._run_dir)
         cleared = rundir.reap(self._run_dir)
         return {
             "ended": self._status,
+            "last": last,
             "words": words,
             "cleared": {
                 "processes": self._stragglers,
@@ -215,15 +219,16 @@ class Launcher:
             },
         }
 
-    def _keep_last_words(self) -> str | None:
-        """Move what a failing kernel printed to where it outlives the run; its path."""
+    def _last_words(self) -> tuple[str, str | None]:
+        """The last line the kernel printed; and where its traceback is kept beyond this run."""
         log = self._run_dir / "kernel.log"
-        failed = self._status is not None and os.WIFEXITED(self._status) and self._status != 0
-        if not failed or not log.exists():
-            return None
+        printed = log.read_bytes() if log.exists() else b""
+        last = printed.decode(errors="replace").rstrip().rpartition("\n")[2]
+        if b"Traceback (most recent call last)" not in printed:
+            return last, None
         kept = rundir.base() / f"{rundir.name_of(self._run_dir)}.kernel-log"
         os.replace(log, kept)
-        return str(kept)
+        return last, str(kept)
 
     def _watch(self, source: Any, handler: Callable[[], None]) -> None:
         if isinstance(source, socket.socket):

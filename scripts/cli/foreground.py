@@ -207,6 +207,8 @@ class Foreground:
             self._kernel = pidfd(message["kernel"])
         elif "log" in message:
             self._screen.printed(message["log"], message["data"])
+        elif "said" in message:
+            self._screen.kernel(message["data"])
         elif "lost" in message:
             self._screen.say(f"{message['lost']} pieces of what PDs printed were not shown")
         elif "ended" in message:

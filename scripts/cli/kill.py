@@ -50,7 +50,7 @@ def tell(report: dict[str, Any], output: Format) -> int:
     if report.get("more_actions"):
         print(f"  … and {report['more_actions']} more")
     freed = show.count(report["freed_callers"], "caller")
-    print(f"  freed {freed}; " + (f"pending: {pending(report)}" if report["pending"] else "done"))
+    print(f"  freed {freed}; pending: {pending(report) or 'nothing'}")
     return 0
 
 

@@ -12,6 +12,8 @@ from caplab.scripts.cli.options import Format, OutputFormat, SystemName
 CONFINEMENT = "none"
 """PDs are ordinary processes of the user: the key and the level come with confinement itself."""
 
+REASON_MAX = 40
+
 
 def ps(system: SystemName = None, output: OutputFormat = Format.TEXT) -> int:
     """Show the protection domains of a running system."""
@@ -48,6 +50,11 @@ def measured(pid: int | None) -> dict[str, Any]:
     return {"pss": pss, "cpu": cpu, "confinement": CONFINEMENT}
 
 
+def shortened(reason: str) -> str:
+    """A reason that fits into a table; JSON has all of it."""
+    return reason if len(reason) <= REASON_MAX else f"{reason[: REASON_MAX - 1]}…"
+
+
 def _line(row: dict[str, Any]) -> tuple[object, ...]:
     return (
         row["pd"],
@@ -55,7 +62,7 @@ def _line(row: dict[str, Any]) -> tuple[object, ...]:
         row["pid"],
         row["role"],
         row["state"],
-        row["reason"],
+        shortened(row["reason"]),
         row["calls"],
         row["caps"],
         None if row["pss"] is None else show.size(row["pss"]),

@@ -11,6 +11,10 @@ LINE_MAX = 4096
 """Bytes of a PD's line that are shown before it is broken."""
 
 
+KERNEL = b"kernel: "
+"""Begins each line the kernel means to be read."""
+
+
 class Screen:
     """The two streams. Where both are the same terminal, no message starts inside a line."""
 
@@ -42,20 +46,33 @@ class Screen:
 
     def printed(self, pd: str, data: bytes) -> None:
         """What a PD wrote to its own standard output or error, line by line."""
-        *lines, rest = (self._unfinished.pop(pd, b"") + data).split(b"\n")
-        while len(rest) > LINE_MAX:
-            lines.append(rest[:LINE_MAX])
-            rest = rest[LINE_MAX:]
-        if rest:
-            self._unfinished[pd] = rest
-        self._begin_line()
+        lines = self._finished(pd, data)
+        if lines:
+            self._begin_line()
         for line in lines:
             text = line.rstrip(b"\r").decode(errors="replace")
             print(f"{pd} | {show.harmless(text)}", file=sys.stderr)
         sys.stderr.flush()
 
+    def kernel(self, data: bytes) -> None:
+        """What the kernel has to report; a traceback of it is for the file, not for the screen."""
+        for line in self._finished(KERNEL.decode(), data):
+            if line.startswith(KERNEL):
+                self.say(show.harmless(line.removeprefix(KERNEL).decode(errors="replace")))
+
+    def _finished(self, source: str, data: bytes) -> list[bytes]:
+        """The lines that are whole with this, or too long to wait for their ends."""
+        *lines, rest = (self._unfinished.pop(source, b"") + data).split(b"\n")
+        while len(rest) > LINE_MAX:
+            lines.append(rest[:LINE_MAX])
+            rest = rest[LINE_MAX:]
+        if rest:
+            self._unfinished[source] = rest
+        return lines
+
     def finish(self) -> None:
         """Show what still waited for the end of its line."""
+        self.kernel(b"\n")
         for pd in list(self._unfinished):
             self.printed(pd, b"\n")
         if self._plain is not None:

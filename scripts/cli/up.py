@@ -1,5 +1,6 @@
 """`caplab up`: boot a system, in the foreground, in the background, or with a console attached."""
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from caplab.scripts.cli.ls import tell_cleared
 from caplab.scripts.cli.screen import Screen
 
 DEMONSTRATION = "hello"
-CONFINEMENT = "confinement none (PDs are ordinary processes of this user)"
+CONFINEMENT = "confinement none (not built yet: PDs are ordinary processes of this user)"
 
 Manifest = Annotated[
     str | None,
@@ -73,8 +74,19 @@ def up(
     if detach:
         return background(System(manifest, name=name, record=record), timeout)
     system = check(manifest).require()
+    if console and not system.uarts:
+        raise RequestRefused("no-such-uart", f"{system.name} has no UART to type into.")
     spec = specification(system, name=name, exit_code_from=exit_code_from)
     return foreground(spec, Launched(spec, record), console, timeout)
+
+
+def writable(log: Path) -> None:
+    """Refuse a log that could not be written, before anything is started."""
+    folder = log.absolute().parent
+    if not folder.is_dir():
+        raise RequestRefused("bad-request", f"There is no folder {folder} to write the log in.")
+    if log.is_dir() or not os.access(log if log.exists() else folder, os.W_OK):
+        raise RequestRefused("bad-request", f"{log} cannot be written.")
 
 
 def background(system: System, timeout: float | None) -> int:
@@ -94,7 +106,7 @@ def foreground(
     screen = Screen()
     session = Foreground(launched, spec, screen, timeout)
     try:
-        if console and spec["uarts"]:
+        if console:
             welcome(spec, screen)
             attended(session, launched, spec["uarts"][0])
         else:
@@ -120,7 +132,15 @@ def welcome(spec: dict[str, Any], screen: Screen) -> None:
 
 def attended(session: Foreground, launched: Launched, uart: str) -> None:
     """The user types into a console while a thread serves the session."""
-    thread = threading.Thread(target=session.run)
+    failures: list[Exception] = []
+
+    def serve() -> None:
+        try:
+            session.run()
+        except Exception as error:  # noqa: BLE001 - shown by the main thread, as all errors are
+            failures.append(error)
+
+    thread = threading.Thread(target=serve)
     thread.start()
     socket = launched.run_dir / uart / "socket"
     try:
@@ -134,6 +154,8 @@ def attended(session: Foreground, launched: Launched, uart: str) -> None:
         show.say(f"the console of {uart} cannot be shown: {error}")
     with signals_to(session.orders):
         thread.join()
+    for failure in failures:
+        raise failure
 
 
 @contextmanager

@@ -175,7 +175,7 @@ def test_kill_shows_what_was_done_in_order(caplab: Callable, stand_in: Callable)
         "  1. kill             hello1 (SIGKILL)",
         "  2. free caller      hello2",
         "  3. revoke           hello1 (5 capabilities)",
-        "  freed 1 caller; done",
+        "  freed 1 caller; pending: nothing",
     ]
 
 
@@ -355,3 +355,21 @@ def test_options_that_exclude_each_other_are_refused(caplab: Callable) -> None:
     ran = caplab("up", "-d", "-c")
     assert ran.status == 2
     assert "exclude each other" in ran.err
+
+
+@pytest.mark.parametrize("log", ["", "nowhere/log"])
+def test_a_log_that_could_not_be_written_is_refused_before_anything_starts(
+    caplab: Callable, tmp_path: Path, log: str
+) -> None:
+    ran = caplab("up", "hello", "--record", str(tmp_path / log))
+    assert ran.status == 2
+    assert "[bad-request]" in ran.err
+    assert rundir.list_running() == []
+
+
+def test_a_console_of_a_system_without_a_uart_is_refused(caplab: Callable, tmp_path: Path) -> None:
+    manifest = tmp_path / "silent.yaml"
+    manifest.write_text("pds: {idle: {run: clients.idle}}\n")
+    ran = caplab("up", str(manifest), "--console")
+    assert ran.status == 2
+    assert "silent has no UART to type into. [no-such-uart]" in ran.err

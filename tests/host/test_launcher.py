@@ -220,9 +220,19 @@ def test_whatever_a_pd_is_called_its_log_stays_in_the_folder(tmp_path: Path, nam
 
 
 @with_kernel("fails")
-def test_the_last_words_of_a_failing_kernel_outlive_the_run(started: Started) -> None:
+def test_the_traceback_of_a_failing_kernel_outlives_the_run(started: Started) -> None:
     ended = started.message("ended")
-    assert os.waitstatus_to_exitcode(ended["ended"]) == 70
+    assert ended["last"] == "RuntimeError: invariant 3"
     words = Path(ended["words"])
-    assert words.read_text() == "KernelBug: invariant 3\n"
+    assert "Traceback" in words.read_text()
     words.unlink()
+
+
+@with_kernel("refuses")
+def test_the_last_line_of_a_kernel_that_gives_up_is_told_and_nothing_is_kept(
+    started: Started,
+) -> None:
+    assert started.message("said")["data"].startswith(b"kernel: there is no terminal left")
+    ended = started.message("ended")
+    assert os.waitstatus_to_exitcode(ended["ended"]) == 2
+    assert (ended["last"], ended["words"]) == ("kernel: there is no terminal left", None)

@@ -37,8 +37,10 @@ def die_with_the_kernel() -> None:
 def main(mode: str, run_dir: Path, channel: socket.socket) -> int:
     lock = rundir.hold(run_dir)
     if mode == "fails":
-        print("KernelBug: invariant 3", flush=True)
-        return 70
+        raise RuntimeError("invariant 3")
+    if mode == "refuses":
+        print("kernel: there is no terminal left", flush=True)
+        return 2
     reading, writing = os.pipe()
     socket.send_fds(channel, [msgpack.packb({"log": "pd1"})], [reading])
     os.close(reading)

@@ -279,7 +279,7 @@ def test_a_killed_launcher_ends_everything_and_up_says_so(up: Up, manifest: Mani
     os.kill(run.info["launcher_pid"], signal.SIGKILL)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "The launcher of sample ended, and everything with it." in err
+    assert "The launcher of sample has ended, and everything with it." in err
     assert not run.path.exists()
 
 
