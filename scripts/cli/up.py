@@ -62,10 +62,8 @@ def up(
     if detach and (console or exit_code_from):
         other = "--console" if console else "--exit-code-from"
         raise RequestRefused("bad-request", f"--detach and {other} exclude each other.")
-    if record is not None and not record.absolute().parent.is_dir():
-        raise RequestRefused(
-            "bad-request", f"There is no folder {record.parent} to write the log in."
-        )
+    if record is not None:
+        refuse_unless_writable(record)
     if manifest is None:
         manifest = default()
         what = "caplab.yaml" if manifest != DEMONSTRATION else "no caplab.yaml here: demonstration"
@@ -80,7 +78,7 @@ def up(
     return foreground(spec, Launched(spec, record), console, timeout)
 
 
-def writable(log: Path) -> None:
+def refuse_unless_writable(log: Path) -> None:
     """Refuse a log that could not be written, before anything is started."""
     folder = log.absolute().parent
     if not folder.is_dir():
