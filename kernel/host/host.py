@@ -184,6 +184,7 @@ class Host:
             print(f"kernel: line {number} has ended ({how}), and its console", file=sys.stderr)
 
     def _hung_up(self, fd: int) -> None:
+        """A connection has ended a while ago; if its process has not, that is a fault."""
         for pd in self.loop.hung_up(fd):
             if not self.processes.ending(pd):
                 self.loop.blame(pd, "it broke its connection, or sent a frame that is too long")

@@ -23,6 +23,7 @@ from caplab.kernel.host.links import Links, Peer
 MILLISECOND = 1_000_000
 FOREVER = 1 << 62
 RCVTIMEO_MAX = 1 << 30
+PIECES = 8
 QUEUED_MAX = 64
 """Messages of one peer that wait unread. An honest one never has more than one."""
 HELD_MAX = 2
@@ -136,7 +137,7 @@ class Loop:
         self._ids_of: dict[int, list[bytes]] = {}
         """By PD."""
         self._patience, self._expired = FOREVER, False
-        """Milliseconds that recv may block, as it was set last, and whether they have run out."""
+        """Nanoseconds that recv may block, as it was set last, and whether they have run out."""
         self._context: zmq.Context[Socket] = zmq.Context()
         self._router = self._make_router()
         try:
@@ -239,7 +240,7 @@ class Loop:
                                 self._not_sent(to, error.errno)
                         else:
                             perform[type(effect)](effect)
-                    if inbox or kernel.restless or recording:
+                    if inbox or recording or (kernel.restless and self._due(event[0])):
                         break
             except zmq.Again:
                 self._expired = True
@@ -281,12 +282,24 @@ class Loop:
         self._wait_at_most(wait)
         return True
 
+    def _due(self, now: int) -> bool:
+        """Whether a restless kernel has to be seen to before the next `recv`."""
+        kernel = self._kernel
+        deadline = kernel.next_deadline
+        soon = deadline is not None and deadline - now < self._patience
+        return soon or kernel.jobs_pending or kernel.finished
+
     def _wait_at_most(self, wait: int) -> None:
-        """Bound the next `recv`. One that is too short is left while messages come: it costs."""
-        wanted = min(max(0, -(-wait // MILLISECOND)), FOREVER)
-        if wanted < self._patience or (self._expired and wanted > self._patience):
-            self._router.setsockopt(zmq.RCVTIMEO, wanted if wanted < RCVTIMEO_MAX else -1)
-            self._patience = wanted
+        """Bound the next `recv`; a bound that is too short is left until it runs out.
+
+        A long wait is cut: first most of it, then most of what remains. So time may pass for a
+        while, message after message, before the bound is too long and must be set again.
+        """
+        if wait < self._patience or self._expired:
+            whole = -(-max(0, wait) // MILLISECOND)
+            bound = whole - whole // PIECES if whole < RCVTIMEO_MAX else -1
+            self._router.setsockopt(zmq.RCVTIMEO, bound)
+            self._patience = bound * MILLISECOND if bound >= 0 else FOREVER
         self._expired = False
 
     # -- what is not the rule ------------------------------------------------------------------

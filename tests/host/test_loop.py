@@ -129,17 +129,17 @@ def test_a_reaped_pds_ids_are_nobodys(start: Make) -> None:
 
 
 def hung_up(lab: LoopLab) -> list[int]:
-    """The PDs that lost a connection, once the monitor has told of one."""
+    """The PDs that lost a connection, once the monitor has told of one and it is closed."""
     poll = select.poll()
     poll.register(lab.loop.hangups.fileno(), select.POLLIN)
-    while True:
-        assert poll.poll(PATIENCE)
-        ended = lab.loop.hangups.read()
-        found: list[int] = [
-            pd for fd in ended for pd in lab.call(lambda fd=fd: lab.loop.hung_up(fd))
-        ]
-        if found:
-            return found
+    ended: list[int] = []
+    found: list[int] = []
+    while not found:
+        if not ended:
+            assert poll.poll(PATIENCE)
+        ended += lab.loop.hangups.read()
+        found = [pd for fd in ended for pd in lab.call(lambda fd=fd: lab.loop.hung_up(fd))]
+    return found
 
 
 def test_a_frame_that_is_too_long_is_not_taken_and_its_sender_found_out(start: Make) -> None:
