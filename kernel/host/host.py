@@ -22,8 +22,9 @@ from caplab.kernel.host.channel import Channel
 from caplab.kernel.host.control import Control
 from caplab.kernel.host.doorbell import Doorbell
 from caplab.kernel.host.lines import LineFailed, Lines
-from caplab.kernel.host.loop import Core, Loop
+from caplab.kernel.host.loop import Loop
 from caplab.kernel.host.processes import NEVER_RAN, CannotSpawn, Processes
+from caplab.kernel.host.protocols import Core
 from caplab.kernel.host.record import Recorder
 from caplab.kernel.host.segments import Segments
 
