@@ -122,10 +122,7 @@ class Kernel:
 
     @property
     def restless(self) -> bool:
-        """The host has something else to look at before it waits: deadline, jobs or the end.
-
-        One question instead of three, because it is asked after every message.
-        """
+        """One question for deadline, jobs and end, because it is asked after every message."""
         return bool(self.deadlines.heap or self.jobs or self.root.finished)
 
     def state_hash(self) -> str:
