@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from caplab.kernel.boot.running import Running
-from caplab.kernel.host.errors import RequestRefused
+from caplab.kernel.host.errors import NotRunning, RequestRefused
 from caplab.scripts.cli import show
-from caplab.scripts.cli.console import attach
+from caplab.scripts.cli.console import ConsoleError, attach
 from caplab.scripts.cli.options import SystemName
 
 
@@ -33,6 +33,10 @@ def console(
         attach(str(running.run_dir / chosen / "socket"), escape=escape, plain=show.plain(1))
     except ValueError as error:  # no such escape key
         raise RequestRefused("bad-request", f"{error}.") from error
+    except ConsoleError as error:
+        raise RequestRefused("refused", f"{error}.") from error
+    except OSError as error:
+        raise NotRunning(f"The console {chosen} is not there, or not yet: {error}.") from error
     return 0
 
 

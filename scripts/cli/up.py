@@ -140,20 +140,28 @@ def attended(session: Foreground, launched: Launched, uart: str) -> None:
 
     thread = threading.Thread(target=serve)
     thread.start()
-    socket = launched.run_dir / uart / "socket"
     try:
-        while thread.is_alive() and not socket.exists():
-            thread.join(KNOCK)
-        if socket.exists() and attach(str(socket), plain=show.plain(1)) is not Ending.SYSTEM_ENDED:
+        ending = joined(thread, str(launched.run_dir / uart / "socket"))
+        if ending not in (None, Ending.SYSTEM_ENDED):
             session.order(LEAVE)
     except KeyboardInterrupt:  # only where standard input is no terminal
         session.order(signal.SIGINT)
-    except OSError as error:  # the line ended before it could be joined
+    except OSError as error:
         show.say(f"the console of {uart} cannot be shown: {error}")
     with signals_to(session.orders):
         thread.join()
     for failure in failures:
         raise failure
+
+
+def joined(session: threading.Thread, socket: str) -> Ending | None:
+    """Attach as soon as the line is there; None when the system ends before."""
+    while session.is_alive():
+        try:
+            return attach(socket, plain=show.plain(1))
+        except (FileNotFoundError, ConnectionRefusedError):
+            session.join(KNOCK)
+    return None
 
 
 @contextmanager

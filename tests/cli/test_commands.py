@@ -302,6 +302,16 @@ def test_console_path_is_where_the_uarts_link_points(caplab: Callable, stand_in:
     assert "Did you mean uart0?" in ran.err
 
 
+def test_a_console_that_is_gone_is_no_fault_of_caplab(caplab: Callable, stand_in: Callable) -> None:
+    system = stand_in()
+    (system.run_dir / "uart0").mkdir()
+    (system.run_dir / "uart0" / "console.log").touch()
+    ran = caplab("console")
+    assert ran.status == 3
+    assert "The console uart0 is not there" in ran.err
+    assert caplab("console", "--escape", "nonsense").status == 2
+
+
 def test_a_fault_of_caplab_is_one_line_and_no_traceback(
     caplab: Callable, stand_in: Callable
 ) -> None:
