@@ -176,6 +176,8 @@ def test_the_answer_for_a_client_that_has_gone_goes_nowhere(desk: Desk) -> None:
     client.say({"id": 1, "op": "wait"})
     request, _ = desk.command()
     client.close()
+    assert desk.client().ask({"id": 1, "op": "info"})
+    assert desk.control._asked == {}  # nor is it remembered
     desk.answer(request)
     assert desk.client().ask({"id": 1, "op": "info"})
 

@@ -119,7 +119,7 @@ def test_a_handler_that_was_forgotten_in_the_same_round_is_not_called(
     os.write(pipe[1], b"x")
     os.write(other[1], b"x")
     doorbell.start()
-    core.answer()
+    core.answer()()
     assert len(called) == 1
     for end in other:
         os.close(end)

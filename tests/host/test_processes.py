@@ -108,6 +108,15 @@ def test_a_pd_that_would_be_told_too_much_is_refused_and_leaves_nothing(zygote: 
     assert zygote.processes.names() == []
 
 
+def test_a_pd_whose_device_cannot_be_copied_leaves_nothing(zygote: Zygote) -> None:
+    before = set(os.listdir("/proc/self/fd"))
+    with pytest.raises(CannotSpawn):
+        zygote.processes.spawn(Spawn(1, SPEC), [b"\1" * 16], {"uart0": 1 << 20})
+    _, (output,) = zygote.logs[0]
+    assert os.read(output, 1) == b""  # the launcher sees its end
+    assert set(os.listdir("/proc/self/fd")) == before | {str(output)}
+
+
 def test_a_signal_that_comes_before_the_process_is_reported_waits_for_it(zygote: Zygote) -> None:
     zygote.spawn(1)
     zygote.processes.kill(Kill(1, signal.SIGTERM))
@@ -126,7 +135,9 @@ def test_stop_and_continue_act_on_the_process(zygote: Zygote) -> None:
     assert os.WIFCONTINUED(status)
 
 
-def test_signals_to_who_has_ended_are_lost_quietly(zygote: Zygote) -> None:
+def test_signals_to_who_has_ended_are_lost_quietly(
+    zygote: Zygote, capsys: pytest.CaptureFixture[str]
+) -> None:
     zygote.spawn(1)
     child = zygote.fork(1)
     assert not zygote.processes.ending(1)
@@ -137,6 +148,7 @@ def test_signals_to_who_has_ended_are_lost_quietly(zygote: Zygote) -> None:
     zygote.processes.exited(1)
     zygote.processes.kill(Kill(1, signal.SIGKILL))
     assert zygote.processes.names() == []
+    assert capsys.readouterr().err == ""
 
 
 def test_a_signal_nobody_knows_is_told_and_harms_nobody(

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,23 @@ def test_nothing_is_hashed_or_written_before_it_has_been_quiet(tmp_path: Path) -
     assert run.recorder.rest(run.now + 9 * record.IDLE) is None
     assert [one.event for one in Log(path) if isinstance(one, Check)] == [1]
     run.recorder.abandon()
+
+
+def test_a_state_that_is_dear_to_hash_is_hashed_seldom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = count(step=10_000_000)  # so a hash takes 10 ms, and the next may be taken after 500
+    monkeypatch.setattr(record.time, "monotonic_ns", lambda: next(clock))
+    run = Run(tmp_path / "log")
+    for event in (Boot, Boot, Boot):
+        run.happen(event, {**SPEC, "pds": []})
+        run.idle()
+        run.now += 3 * record.IDLE
+    run.now += 10 * record.IDLE
+    run.happen(Started, 9, 9)
+    run.idle()
+    run.recorder.abandon()
+    assert [one.event for one in Log(tmp_path / "log") if isinstance(one, Check)] == [1, 4]
 
 
 def test_a_state_that_is_never_quiet_is_hashed_now_and_then(

@@ -282,6 +282,22 @@ def test_when_the_zygote_dies_everything_ends(idle: dict[str, Any]) -> None:
         assert kernel.segments() == []
 
 
+def test_a_zygote_that_dies_while_the_lines_drain_does_not_keep_the_answer_back(
+    idle: dict[str, Any],
+) -> None:
+    with KernelProcess(idle) as kernel:
+        settled(kernel)
+        (line,) = [each for each in descendants(kernel) if each.name().startswith("line")]
+        line.suspend()  # so that the draining takes as long as it may
+        zygote = kernel.ask("info")["zygote_pid"]
+        with kernel.control.begin("down") as down:
+            while any(row["pid"] for row in kernel.ask("ps")["pds"]):
+                assert kernel.process.poll() is None
+            os.kill(zygote, signal.SIGKILL)
+            assert down.answer(PATIENCE)["left"]["processes"] == 1  # the line did not end by itself
+        assert kernel.wait() == 0
+
+
 def test_when_the_launcher_hangs_up_everything_ends(idle: dict[str, Any]) -> None:
     with KernelProcess(idle) as kernel:
         settled(kernel)
