@@ -160,6 +160,8 @@ class Log:
         header = next(records, None)
         if not isinstance(header, dict) or header.get("format") != FORMAT:
             raise LogError(f"{path}: not a log of this format ({FORMAT})")
+        if not isinstance(header.get("spec"), dict):
+            raise LogError(f"{path}: it does not say of which system it is")
         if header.get("abi") != VERSION:
             raise LogError(f"{path}: recorded under ABI {header.get('abi')}, this is {VERSION}")
         self.spec: dict[str, Any] = header["spec"]

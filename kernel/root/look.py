@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from caplab.kernel.abi import ObjectType
 from caplab.kernel.core import states
 from caplab.kernel.core.jobs import Job
 from caplab.kernel.root.report import Report
@@ -29,6 +31,18 @@ def row(one: PD) -> dict[str, Any]:
         "caps": one.caps if one.alive else 0,
         "tcbs": tcbs,
     }
+
+
+def holdings(one: PD) -> dict[str, int]:
+    """How many capabilities of each type a PD holds."""
+    types = (slot.cap.type for slot in one.cspace.slots.values() if slot.cap is not None)
+    counts = Counter(types)
+    return {type_name(kind): counts[kind] for kind in sorted(counts)}
+
+
+def type_name(kind: int) -> str:
+    """`endpoint`, `irq handler`: an object's type, in words."""
+    return ObjectType(kind).name.lower().replace("_", " ")
 
 
 def _pd_state(one: PD) -> str:

@@ -38,6 +38,7 @@ COMMANDS = (
     Command("Break", "resume", "suspend", "resume", "let a suspended PD go on"),
     Command("Look", "check", "check", "check", "find the mistakes of a manifest, run nothing"),
     Command("Look", "explain", "explain", "explain", "what an error code or a word means"),
+    Command("Prove", "replay", "replay", "replay", "the state a recorded run led to, rebuilt"),
     Command("Prove", "bench", "bench", "bench", "measure caplab beside its yardsticks"),
 )
 USAGE = "Usage: caplab COMMAND [OPTIONS] …"
