@@ -21,11 +21,13 @@ pytestmark = pytest.mark.usefixtures("baseline")
 START = """
 import socket, sys
 from pathlib import Path
-from caplab.kernel.host import launcher
-launcher.ORPHAN_PATIENCE, launcher.DOWN_PATIENCE = 0.2, 0.3
+from caplab.kernel.host import launcher, launcher_loop
+launcher_loop.ORPHAN_PATIENCE, launcher_loop.DOWN_PATIENCE = 0.2, 0.3
 run_dir, cli, *kernel = sys.argv[1:]
 cli = socket.socket(fileno=int(cli))
-sys.exit(launcher.Launcher(Path(run_dir), cli, [sys.executable, *kernel, run_dir]).run())
+cli.set_inheritable(False)
+kernel = launcher.start_kernel([sys.executable, *kernel, run_dir])
+sys.exit(launcher_loop.Launcher(Path(run_dir), cli, kernel).run())
 """
 
 
