@@ -21,7 +21,7 @@ from caplab.scripts.bench.rows import Goal, Pair
 MEMBERS = 50
 FASTER = 2.5
 SMALLER = 0.6
-PROGRAMS = "caplab.scripts.bench.programs"
+PROGRAMS = "caplab.scripts.bench.members"
 PROCESS = "import zmq, msgpack, google.protobuf.message, sys; print(flush=True); sys.stdin.read()"
 """What a PD would be without the zygote: a Python that can talk, and says so."""
 MEBIBYTE = 1024 * 1024

@@ -1,7 +1,4 @@
-"""The programs that the measured PDs run.
-
-The first two are `bench ipc`: what anyone writes, on the public API. The others are `bench boot`.
-"""
+"""The programs of `bench ipc`: what anyone writes, on the public API."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -10,7 +7,6 @@ from caplab.pd.env import Env
 from caplab.scripts.bench.sampling import BODY, p50, sampled
 
 UART = "uart0"
-FIRST, SECOND = 1, 2
 
 
 def echo(env: Env) -> None:
@@ -44,27 +40,3 @@ def typed(env: Env) -> Iterator[bytes]:
         if not lines:
             interrupt.ack()
             bell.wait()
-
-
-def gate(env: Env, members: int) -> None:
-    """Says on its console when the last of so many members has had its first call answered.
-
-    A member's second call proves that its first was answered, so this is a little late.
-    """
-    endpoint = env.endpoint("server")
-    waiting = members
-    message = endpoint.recv()
-    while True:
-        if message.label == SECOND:
-            waiting -= 1
-            if not waiting:
-                env.device(UART).write(b"answered %.6f\n" % env.now())
-        message = endpoint.reply_recv()
-
-
-def member(env: Env) -> None:
-    """Calls the gate and lives on until the system goes down."""
-    endpoint = env.endpoint("gate")
-    endpoint.call(FIRST, BODY)
-    endpoint.call(SECOND)
-    env.work.wait()
