@@ -6,6 +6,7 @@ one process and never another with the same number.
 """
 
 import os
+import resource
 import select
 import signal
 import sys
@@ -22,6 +23,11 @@ FIRST_DEVICE_FD = 4
 NEVER_RAN = 127 << 8
 """Wait status of a PD that could not be made: exit code 127, which is a shell's word for it."""
 
+DESCRIPTORS_KEPT = 64
+"""Descriptors that are not PDs': sockets, lines, operators, what is on its way."""
+DESCRIPTORS_PER_PD = 2
+"""A pidfd and a window; besides them each TCB has a connection."""
+
 Send = Callable[[dict[str, Any], Sequence[int]], None]
 
 
@@ -32,8 +38,10 @@ class CannotSpawn(OSError):
 class Child:
     """One PD's process, from Spawn to Exited."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, descriptors: int) -> None:
         self.name = name
+        self.descriptors = descriptors
+        """How many of the kernel's it will need."""
         self.pid = 0
         self.pidfd = -1
         self.waiting: list[int] = []
@@ -54,6 +62,7 @@ class Processes:
         self._to_launcher = to_launcher
         self._constants = constants
         self._children: dict[int, Child] = {}
+        self._descriptors = DESCRIPTORS_KEPT
 
     def spawn(self, effect: Spawn, ids: Sequence[bytes], registers: dict[str, int]) -> None:
         """Ask for a process. `registers` are the devices' descriptors by name; they are copied.
@@ -74,8 +83,10 @@ class Processes:
             **self._constants,
         }
         name = spec["name"]
+        child = Child(name, DESCRIPTORS_PER_PD + len(ids))
         descriptors: list[int] = []
         try:
+            self._afford(child)
             descriptors.append(filled_pipe(msgpack.packb(info)))
             output, write_end = os.pipe()
             descriptors.append(write_end)
@@ -88,7 +99,8 @@ class Processes:
             for descriptor in descriptors:
                 os.close(descriptor)
             raise CannotSpawn(f"{name} could not be started: {error}") from None
-        self._children[effect.pd] = Child(name)
+        self._children[effect.pd] = child
+        self._descriptors += child.descriptors
         self._to_zygote({"op": "spawn", "pd": effect.pd, "name": name}, descriptors)
 
     def started(self, pd: int, pid: int, pidfd: int) -> None:
@@ -102,8 +114,10 @@ class Processes:
     def exited(self, pd: int) -> None:
         """It is reaped, or was never made."""
         child = self._children.pop(pd, None)
-        if child is not None and child.pidfd >= 0:
-            os.close(child.pidfd)
+        if child is not None:
+            self._descriptors -= child.descriptors
+            if child.pidfd >= 0:
+                os.close(child.pidfd)
 
     def ending(self, pd: int) -> bool:
         """Whether the process has ended, reaped or not."""
@@ -131,6 +145,15 @@ class Processes:
         for child in self._children.values():
             if child.pidfd >= 0:
                 self._signal(child, signal.SIGKILL)
+
+    def _afford(self, child: Child) -> None:
+        """A kernel without descriptors could not even hear that a PD has ended."""
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if self._descriptors + child.descriptors > limit:
+            raise ValueError(
+                f"the kernel may have {limit} open files, and this would be one PD too many "
+                "(ulimit -n)"
+            )
 
     def _send(self, pd: int, number: int) -> None:
         child = self._children.get(pd)

@@ -1,6 +1,7 @@
 """The kernel's side of PDs' processes, with this test as the zygote."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -115,6 +116,21 @@ def test_a_pd_whose_device_cannot_be_copied_leaves_nothing(zygote: Zygote) -> No
     _, (output,) = zygote.logs[0]
     assert os.read(output, 1) == b""  # the launcher sees its end
     assert set(os.listdir("/proc/self/fd")) == before | {str(output)}
+
+
+def test_no_more_pds_are_made_than_the_kernel_has_descriptors_for(zygote: Zygote) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (70, hard))
+    try:
+        zygote.spawn(1)
+        zygote.spawn(2)
+        with pytest.raises(CannotSpawn, match=r"70 open files.*ulimit -n"):
+            zygote.spawn(3)
+        zygote.processes.exited(1)
+        zygote.spawn(3)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert zygote.processes.names() == ["hello", "hello"]
 
 
 def test_a_signal_that_comes_before_the_process_is_reported_waits_for_it(zygote: Zygote) -> None:

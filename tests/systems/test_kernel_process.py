@@ -183,8 +183,13 @@ def test_a_dead_pd_leaves_no_descriptor_and_no_thread_in_the_kernel(
     idle: dict[str, Any], tmp_path: Path
 ) -> None:
     idle["pds"].append({**pd("last", **program(tmp_path, IDLE, "last")), "threads": 3})
-    with KernelProcess(idle) as kernel:
+    count = (
+        "from caplab.kernel.host.host import Host\n"
+        "Host._info = lambda self: {'ids': len(self.loop._peers)}\n"
+    )
+    with KernelProcess(idle, count) as kernel:
         settled(kernel, 3)
+        assert kernel.ask("info") == {"ids": 5}
         process = psutil.Process(kernel.process.pid)
         threads = process.num_threads()
         killed: list[int] = []
@@ -200,6 +205,7 @@ def test_a_dead_pd_leaves_no_descriptor_and_no_thread_in_the_kernel(
             for fd in os.listdir(f"/proc/{process.pid}/fd")
         }
         assert not any("shm" in path for path in open_now)
+        assert kernel.ask("info") == {"ids": 0}
 
 
 def test_a_stopped_pd_holds_nobody_up(idle: dict[str, Any]) -> None:
