@@ -139,10 +139,10 @@ def nobody_waits_on_the_deaf(k: Kernel) -> Iterator[str]:
 
 
 def bound_both_ways(k: Kernel) -> Iterator[str]:
-    """I9: a bound notification and its TCB name each other."""
+    """I9: a bound notification and its TCB name each other, and both live."""
     for tcb in k.tcbs.values():
-        if tcb.bound is not None and tcb.bound.bound is not tcb:
-            yield f"tcb {tcb.number} is bound to a notification that is not bound to it"
+        if tcb.bound is not None and (tcb.bound.bound is not tcb or not tcb.bound.refs):
+            yield f"tcb {tcb.number} is bound to a notification that is not bound to it, or gone"
 
 
 INVARIANTS: tuple[Callable[[Kernel], Iterator[str]], ...] = (

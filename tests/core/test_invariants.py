@@ -143,6 +143,10 @@ def test_a_binding_that_is_not_mutual() -> None:
     lab, fs, _, _ = calling()
     fs.tcb.bound = Notification(99)
     assert broken(lab) == {"I9"}
+    fs.tcb.bound.bound = fs.tcb
+    assert broken(lab) == {"I9"}  # no capability names it
+    fs.tcb.bound.refs = 1
+    assert broken(lab) == set()
 
 
 def test_a_waiter_that_a_notification_does_not_know() -> None:

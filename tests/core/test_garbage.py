@@ -1,0 +1,170 @@
+"""The kernel runs without the cyclic collector, so it must leave it nothing to do."""
+
+import gc
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from caplab.kernel.abi import SLOT_CNODE, SLOT_PD, SLOT_TCB, ObjectType, Sys
+from lab import Lab, ok
+
+SYSTEM = {
+    "fs": {"serves": "endpoint", "threads": 2},
+    "boss": {"uses": {"fs": "fs"}, "rdes": ["pd"], "devices": ["uart0"], "threads": 2},
+}
+
+Make = Callable[..., Lab]
+
+
+@pytest.fixture
+def system() -> Iterator[Make]:
+    """Makes systems that stay alive until what only the collector could find has been counted."""
+    enabled, flags = gc.isenabled(), gc.get_debug()
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    gc.garbage.clear()
+    kept: list[Lab] = []
+
+    def make(pds: dict[str, Any] = SYSTEM) -> Lab:
+        kept.append(Lab(pds, uarts=["uart0"]))
+        return kept[-1]
+
+    yield make
+    for lab in kept:
+        lab.threads.clear()  # the test's own handles, on the dead as on the living
+    gc.collect()
+    found = [
+        f"{type(each).__module__}.{type(each).__name__}"
+        for each in gc.garbage
+        if type(each).__module__.startswith("caplab")
+    ]
+    gc.set_debug(flags)
+    gc.garbage.clear()
+    if enabled:
+        gc.enable()
+    assert found == []
+
+
+def used(lab: Lab) -> None:
+    """Calls, transfers, saved replies, notifications, time limits, suspends, revokes."""
+    fs, boss = lab["fs"], lab["boss"]
+    boss.alloc(ObjectType.ENDPOINT, 20)
+    boss.alloc(ObjectType.NOTIFICATION, 21)
+    boss.alloc(ObjectType.FRAME, 22)
+    for caps in ([22], [SLOT_CNODE], [SLOT_TCB], [SLOT_PD], [20], [21]):
+        boss.call("fs", caps=caps, timeout=10)
+        ok(fs.recv(slot=40))
+        ok(fs.save_caller(41))
+        ok(fs.send(41))
+        ok(boss.woken())
+        ok(fs.delete(40))
+    ok(boss.bind(21))
+    ok(boss.mint(20, 23, badge=5))
+    for slot in range(100, 400):
+        ok(boss.copy(20, slot))
+    assert lab["boss.1"].call(20, timeout=1) is None
+    lab.pass_time(1)
+    lab["boss.1"].woken()
+    boss.revoke(20)
+    lab.work()
+    ok(boss.woken())
+    lab.operator("suspend", pd="boss")
+    lab.operator("resume", pd="boss")
+    for slot in (20, 21, 22):
+        ok(boss.delete(slot))
+
+
+def child_lives(lab: Lab) -> None:
+    """A server that is called, holds pages, replies and a device, and dies in the middle of it."""
+    boss, second = lab["boss"], lab["boss.1"]
+    answer = ok(
+        boss.invoke(
+            "pd_create",
+            "rde:pd",
+            name="child",
+            run="x",
+            serves="endpoint",
+            threads=3,
+            devices=["uart0"],
+            receive=30,
+        )
+    )
+    master = answer.map["endpoint"]
+    ok(boss.pd_call("install", 30, caps=[SLOT_PD], name="boss", rights=15, badge=None))
+    ok(boss.pd_call("start", 30))
+    child = lab["child"]
+    ok(child.invoke("device_claim", "uart0", slot=20))
+    child.alloc(ObjectType.NOTIFICATION, 21)
+    child.alloc(ObjectType.FRAME, 22)
+    ok(child.invoke("irq_set_notification", 20, caps=[21]))
+    ok(child.bind(21))
+    ok(boss.mint(master, 31, badge=7))
+    second.call(31)
+    ok(child.recv())
+    ok(child.save_caller(23))
+    ok(boss.nb_send(31))
+    lab["child.1"].recv()
+    lab["child.2"].syscall(Sys.PARK, timeout=100)
+    request = lab.ask("kill", pd="child")
+    lab.die("child")
+    assert second.woken().blames == "child"
+    assert request in lab.answers
+    for slot in (30, 31, master):
+        ok(boss.delete(slot))
+
+
+def test_a_system_that_works_leaves_the_collector_nothing(system: Make) -> None:
+    lab = system()
+    for _ in range(2):
+        used(lab)
+
+
+def test_pds_that_come_and_go_leave_the_collector_nothing(system: Make) -> None:
+    lab = system()
+    for _ in range(3):
+        child_lives(lab)
+    assert len(lab.root.pds) == 3
+
+
+def test_a_client_that_is_still_work_to_a_server_leaves_the_collector_nothing(
+    system: Make,
+) -> None:
+    lab = system({**SYSTEM, "app": {"uses": {"fs": "fs"}}})
+    lab.ask("kill", pd="app")
+    lab.die("app")
+    ok(lab["boss"].invoke("pd_create", "rde:pd", name="app", run="x", receive=30))
+    lab.pass_time(3)
+    for _ in range(2):
+        ok(lab["fs"].pd_call("get_work"))
+    ok(lab["boss"].delete(30))
+    lab.work()
+
+
+def test_a_pd_that_was_never_started_leaves_the_collector_nothing(system: Make) -> None:
+    lab = system()
+    boss = lab["boss"]
+    for _ in range(3):
+        ok(boss.invoke("pd_create", "rde:pd", name="child", run="x", receive=30))
+        ok(boss.delete(30))
+        lab.work()
+
+
+def test_going_down_leaves_the_collector_nothing(system: Make) -> None:
+    lab = system()
+    lab.ask("down")
+    lab.die("boss", 0)
+    lab.die("fs", 0)
+    assert lab.k.finished
+
+
+def test_refusals_and_faults_leave_the_collector_nothing(system: Make) -> None:
+    lab = system()
+    boss = lab["boss"]
+    for body in (b"\xc1", b"\x80", b"\x81\xa4name\x01", b""):
+        boss.call("rde:pd", body, label=96)
+        boss.call(SLOT_CNODE, body, label=32)
+    boss.send_frame(b"garbage")
+    lab.die("boss")
+    assert lab.ps("boss")["state"] == "faulted"
