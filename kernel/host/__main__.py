@@ -1,26 +1,21 @@
 """The kernel process: `python -m caplab.kernel.host RUN_DIR LAUNCHER_FD`, run by the launcher.
 
-The order matters for how fast a system boots: the zygote is started first, with all it will share
-with the PDs on its processors' list, and loads while this process loads its own half. There is no
-ZeroMQ context before that, because a process with one must not be forked.
+The order matters for how fast a system boots: the zygote is started first, with as little loaded
+as that takes, and loads all it will share with the PDs while this process loads its own half. There
+is no ZeroMQ context before that, because a process with one must not be forked.
 """
 
-import argparse
-import gc
 import json
 import os
-import resource
 import socket
-import struct
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from caplab.kernel.host.fork import Prctl
-
+TYPE_CHECKING = False  # as typing has it, which takes as long to load as all of the above
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
+    from typing import Any
 
     from caplab.kernel.core.effects import Effect
     from caplab.kernel.core.events import Event
@@ -35,34 +30,48 @@ class Refused(Exception):
 
 
 def main(argv: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m caplab.kernel.host")
-    parser.add_argument("--record", type=Path, metavar="LOG", help="keep every event in a file")
-    parser.add_argument("--paranoid", action="store_true", help="check every invariant always")
-    parser.add_argument("run_dir", type=Path, metavar="RUN_DIR")
-    parser.add_argument("launcher", type=int, metavar="LAUNCHER_FD")
-    chosen = parser.parse_args(argv)
+    if len(argv) < 2:
+        options(argv)  # says what is missing
     try:
-        launcher = socket.socket(fileno=chosen.launcher)
+        run_dir, fd = argv[-2:]
+        launcher = socket.socket(fileno=int(fd))
         launcher.set_inheritable(False)
-        die_with(launcher)
-        spec: dict[str, Any] = json.loads((chosen.run_dir / "boot.json").read_bytes())
+        with open(os.path.join(run_dir, "boot.json"), "rb") as file:
+            spec: dict[str, Any] = json.load(file)
         if spec.get("cpus"):
             run_on(spec["cpus"])
         zygote, zygote_pid = start_zygote()
-        return serve(chosen, spec, launcher, zygote, zygote_pid)
+        die_with(launcher)
+        return serve(options(argv), spec, launcher, zygote, zygote_pid)
     except (Refused, OSError, ValueError) as error:
         print(f"kernel: {error}", file=sys.stderr)
         return WRONG
 
 
+def options(argv: Sequence[str]) -> "argparse.Namespace":
+    """The command line, of which only the end was needed until now."""
+    import argparse
+    from pathlib import Path
+
+    parser = argparse.ArgumentParser(prog="python -m caplab.kernel.host")
+    parser.add_argument("--record", type=Path, metavar="LOG", help="keep every event in a file")
+    parser.add_argument("--paranoid", action="store_true", help="check every invariant always")
+    parser.add_argument("run_dir", type=Path, metavar="RUN_DIR")
+    parser.add_argument("launcher", type=int, metavar="LAUNCHER_FD")
+    return parser.parse_args(argv)
+
+
 def serve(
-    chosen: argparse.Namespace,
-    spec: dict[str, Any],
+    chosen: "argparse.Namespace",
+    spec: "dict[str, Any]",
     launcher: socket.socket,
     zygote: socket.socket,
     zygote_pid: int,
 ) -> int:
     """Load the rest, now that the zygote is loading too, and run the system."""
+    import gc
+    import resource
+
     from caplab.kernel.core.kernel import Kernel
     from caplab.kernel.host import rundir
     from caplab.kernel.host.errors import HostError
@@ -112,6 +121,10 @@ def die_with(launcher: socket.socket) -> None:
 
     Who made the channel is the launcher; if our parent is somebody else, it died before this.
     """
+    import struct
+
+    from caplab.kernel.host.fork import Prctl
+
     Prctl().die_with_parent()
     size = struct.calcsize("3i")
     maker = struct.unpack("3i", launcher.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))[0]
