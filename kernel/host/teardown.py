@@ -57,10 +57,8 @@ def at_once(host: "Host", error: BaseException) -> None:
     """Something of ours broke: say what, and leave nothing that could still run."""
     host.ending = True
     _tell(host, error)
-    host.processes.kill_all()
-    host.lines.kill_all()
     host.doorbell.stop()
-    host.zygote.close()  # which ends whatever is not reported yet
+    host.zygote.close()  # it kills its children and ends; should it be killed, they are too
     _reap(host.zygote_pid)
     host.segments.destroy_all()
     _sweep(host.spec["shm_prefix"])
