@@ -29,9 +29,7 @@ def locate(word: str) -> Path:
     A bare word is looked for among those that come with caplab first, so that a folder of the
     same name is not in the way; `./hello.yaml` is always a file.
     """
-    if "/" not in word and not word.endswith(SUFFIXES):
-        return shipped().get(word, Path(word))
-    return Path(word)
+    return shipped().get(word, Path(word))
 
 
 def check(manifest: str | Path) -> Checked:

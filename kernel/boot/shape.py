@@ -75,7 +75,7 @@ class Shape:
         return kept
 
     def _built(self, keys: type[BaseModel], path: Path, value: Any) -> Any:
-        """The value, or what of it is built."""
+        """The value, or None if it, or a part of it, is not built."""
         key = str(path[-1])
         mark = not_built(keys, key)
         if mark is None:
@@ -94,8 +94,6 @@ class Shape:
             self.dropped.add(path)
             message = f"`{key}: {each}` is not built yet ({later[each]})"
             self._add("CL016", message, at, "remove it", at_key=isinstance(value, dict))
-        if isinstance(value, list):
-            return [each for each in value if each not in bad]
         return None if bad else value
 
     def _judge(self, data: dict[str, Any], keys: type[KeysT]) -> KeysT | None:

@@ -97,6 +97,22 @@ def test_arms_are_for_pds_of_the_system(folder: Path) -> None:
         build(system("smallest"), shm_prefix="cl.0.", arms=[{**arm, "pd": "helo"}])
 
 
+def test_the_defaults_of_a_folder_are_not_those_of_a_file_in_it(folder: Path) -> None:
+    (folder / "m.yaml").write_text("pds: {a: {run: ./folder/server.py}, b: {run: './hello.py'}}\n")
+    (folder / "pd.yaml").write_text("serves: endpoint\n")
+    assert [pd.serves for pd in check("m.yaml").require().pds] == [None, None]
+
+
+def test_only_a_pd_that_serves_is_proposed_as_a_provider(folder: Path) -> None:
+    (folder / "m.yaml").write_text(
+        "pds:\n  serial1: {run: ./hello.py}\n  echo: {run: ./echo.py, serves: endpoint}\n"
+        "  hello: {run: ./hello.py, uses: [serial]}\n"
+    )
+    (problem,) = check("m.yaml").problems
+    assert [note.message for note in problem.notes] == ["PDs that serve something: echo"]
+    assert problem.fix == "declare `serial` under `pds`, or name one of them"
+
+
 def test_one_refused_name_is_reported_once_for_all_its_uses(folder: Path) -> None:
     (folder / "m.yaml").write_text(
         "pds:\n  my hello: {run: ./echo.py, serves: endpoint}\n"

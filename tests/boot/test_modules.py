@@ -42,7 +42,9 @@ def test_a_file_is_found_in_the_first_code_root_that_has_it(folder: Path) -> Non
     roots = [str(folder), str(other)]
     assert resolve("./hello.py", roots) == Program("hello", "main", str(folder / "hello.py"))
     assert resolve("./mine.py", roots) == Program("mine", "main", str(other / "mine.py"))
-    assert resolve("./other/mine.py", roots).file == str(other / "mine.py")
+    program = resolve("./other/mine.py", roots[:1])
+    assert program == Program("mine", "main", str(other / "mine.py"))
+    assert source(program, roots[:1]) == other / "mine.py"
 
 
 def test_a_folder_is_a_server_or_else_a_main(folder: Path) -> None:
@@ -82,6 +84,18 @@ def test_nothing_outside_the_code_roots_can_be_run(run: str, folder: Path) -> No
 )
 def test_what_is_not_there_or_not_source_is_refused(run: str, folder: Path) -> None:
     assert refused(run, folder).code == "CL031"
+
+
+def test_a_built_in_module_is_there_and_is_not_source(folder: Path) -> None:
+    assert "sys is not a Python source file" in refused("sys:exit", folder).message
+    assert refused("hello", folder).fix.startswith("write one of servers.NAME, ")
+    assert refused("shop.counter", folder).fix == "name the function too: shop.counter:main"
+
+
+def test_caplab_is_found_wherever_it_was_imported_from() -> None:
+    assert (spec := find("caplab.pd.modules", [])) is not None
+    assert Path(spec.origin or "") == modules.CAPLAB / "pd" / "modules.py"
+    assert find("yaml", []) is None
 
 
 def test_a_folder_that_cannot_be_imported_is_refused(folder: Path) -> None:

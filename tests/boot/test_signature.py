@@ -55,6 +55,17 @@ def test_every_missing_argument_is_named_in_one_problem() -> None:
     assert (missing.code, missing.fix) == ("CL036", "write  args: {a: …, c: …}")
 
 
+def test_a_wrong_type_comes_with_what_to_write_instead() -> None:
+    source = "def main(env, a: str = '', b: int = 0, c: list = []): pass"
+    signature = read(ast.parse(source), "main")
+    assert signature is not None
+    assert [each.fix for each in misfits(signature, {"a": 7, "b": "-7", "c": 1})] == [
+        'quote it:  a: "7"',
+        "drop the quotes:  b: -7",
+        "give it a value of that type, or change c in main",
+    ]
+
+
 TYPES: list[tuple[str, Any, bool]] = [
     *(("int", 1, True), ("int", True, False), ("int", 1.5, False), ("int", "1", False)),
     *(("float", 1, True), ("float", 1.5, True), ("float", "x", False), ("float", True, False)),
@@ -86,6 +97,7 @@ def test_a_value_fits_the_type_it_was_annotated_with(
         "import elsewhere as main",
         "from elsewhere import *",
         "main = make()",
+        "main: Main = make()",
         "@decorated\ndef main(): pass",
         "try:\n    from fast import main\nexcept ImportError:\n    from slow import main",
     ],
