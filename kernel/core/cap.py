@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from caplab.kernel.abi import ObjectType, Rights, Status
+from caplab.kernel.abi import ObjectType, Status
 
 if TYPE_CHECKING:
     from caplab.kernel.core.cnode import CNode
@@ -150,14 +150,3 @@ def badged(cap: Cap, badge: int) -> Cap | Status:
     if cap.badge:
         return Status.ILLEGAL_OPERATION
     return cap._replace(badge=badge)
-
-
-def describe_rights(rights: int) -> str:
-    """Rights as people read them: `RWGP`, a dash for each that is missing."""
-    letters = (
-        (Rights.READ, "R"),
-        (Rights.WRITE, "W"),
-        (Rights.GRANT, "G"),
-        (Rights.GRANT_REPLY, "P"),
-    )
-    return "".join(letter if rights & bit else "-" for bit, letter in letters)

@@ -348,7 +348,3 @@ def cancel(endpoint: Endpoint, tcb: TCB) -> None:
     endpoint.queue.remove(tcb)
     if not endpoint.queue:
         endpoint.receiving = False
-
-
-def describe(endpoint: Endpoint) -> str:
-    return f"endpoint {endpoint.number}"

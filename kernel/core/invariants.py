@@ -145,6 +145,13 @@ def bound_both_ways(k: Kernel) -> Iterator[str]:
             yield f"tcb {tcb.number} is bound to a notification that is not bound to it, or gone"
 
 
+def only_the_blocked_are_timed(k: Kernel) -> Iterator[str]:
+    """I10: a TCB has a time limit only while it is in a call."""
+    for tcb in k.tcbs.values():
+        if tcb.deadline is not None and tcb.state in (states.RUNNING, states.DEAD):
+            yield f"tcb {tcb.number} is {states.NAMES[tcb.state]} and has a time limit"
+
+
 INVARIANTS: tuple[Callable[[Kernel], Iterator[str]], ...] = (
     blocked_in_one_queue,
     one_side_queues,
@@ -155,4 +162,5 @@ INVARIANTS: tuple[Callable[[Kernel], Iterator[str]], ...] = (
     holds_equal,
     nobody_waits_on_the_deaf,
     bound_both_ways,
+    only_the_blocked_are_timed,
 )

@@ -247,8 +247,6 @@ class Kernel:
                 self.root.expired(self, owner)
 
     def _timed_out(self, tcb: TCB) -> None:
-        if tcb.state == RUNNING or tcb.state == DEAD:
-            return
         late = self.cause(Status.TIMED_OUT, tcb.pd)
         slept = tcb.request.call == Sys.SLEEP
         blocking.unqueue(self, tcb, late)
@@ -288,8 +286,6 @@ class Kernel:
 
     def free(self, tcb: TCB, cause: Cause) -> None:
         """Answer a caller whose wait can never end, with who is to blame."""
-        if tcb.state == DEAD:
-            return
         tcb.on = None
         self.finish(tcb, Result(cause.status, death_body(cause)))
         self.root.act(self, "free_caller", tcb.name, cause.pd)

@@ -137,7 +137,8 @@ def resume(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     """Let a TCB run: start a parked one, continue a suspended one.
 
     The interrupted call of a suspended TCB is executed again with fresh lookups. A parked TCB
-    gets the entry written by TCB_WriteRegisters as the answer to its Park.
+    gets the entry written by TCB_WriteRegisters as the answer to its Park, or to its next one
+    when that is still on the way. One both parked and suspended is only continued.
 
     seL4:    seL4_TCB_Resume
     Object:  TCB
@@ -148,7 +149,7 @@ def resume(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         return error(Status.ILLEGAL_OPERATION)
     if target.state == PARKED and not target.suspended:
         blocking.unpark(k, target)
-    elif target.state == RUNNING and target.fresh:
+    elif target.state == RUNNING and target.fresh and not target.suspended:
         # Its Park is still on the way here: it starts when that arrives.
         target.start = True
     else:

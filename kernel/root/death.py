@@ -70,8 +70,8 @@ def _begin(k: Kernel, root: RootTask, pd: PD, status: int) -> None:
             tcb.bound.bound = None
             tcb.bound = None
     for reply in list(pd.cspace.replies.values()):
-        if reply.slot is not None:
-            k.delete(reply.slot, cause)
+        assert reply.slot is not None
+        k.delete(reply.slot, cause)
     pd.cspace.live = False
     for endpoint in list(pd.cspace.reads.values()):
         endpoints.unread(k, endpoint, cause)

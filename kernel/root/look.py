@@ -105,18 +105,16 @@ def reason(tcb: TCB) -> str:
 
 def _place(endpoint: Endpoint) -> str:
     owner = endpoint.owner
-    return (
-        f"{owner.name}/gen{owner.generation}"
-        if owner is not None
-        else f"endpoint {endpoint.number}"
-    )
+    return f"endpoint {endpoint.number}" if owner is None else _full_name(owner)
 
 
 def _holder(tcb: TCB) -> str:
     reply = tcb.reply
     if reply.holder is not None:
-        return f"{reply.holder.pd.name}/gen{reply.holder.pd.generation}"
-    if reply.slot is not None:
-        owner = reply.slot.cnode.pd
-        return f"{owner.name}/gen{owner.generation}"
-    return "nobody"
+        return _full_name(reply.holder.pd)
+    assert reply.slot is not None
+    return _full_name(reply.slot.cnode.pd)
+
+
+def _full_name(one: PD) -> str:
+    return f"{one.name}/gen{one.generation}"

@@ -8,7 +8,7 @@ from caplab.kernel.abi import Status
 from caplab.kernel.core import blocking
 from caplab.kernel.core.effects import Answer, Kill
 from caplab.kernel.core.outcome import Result
-from caplab.kernel.core.states import DEAD, RUNNING
+from caplab.kernel.core.states import RUNNING
 from caplab.kernel.root import death
 from caplab.kernel.root.pd import PD, regate
 
@@ -69,7 +69,7 @@ def stop(k: Kernel, root: RootTask, one: PD) -> None:
             blocking.resume(k, tcb)
         if tcb.state == RUNNING:
             one.to_stop.add(tcb.number)
-        elif tcb.state != DEAD:
+        else:
             blocking.unqueue(k, tcb, cause)
             k.finish(tcb, Result(Status.STOP))
     regate(one)

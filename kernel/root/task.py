@@ -126,7 +126,7 @@ class RootTask:
         """A timer of ours: a report has waited long enough, or a PD was asked to stop in vain."""
         if isinstance(timer, Report):
             death.conclude(k, timer)
-        elif isinstance(timer, PD):
+        else:
             stop.too_late(k, self, timer)
 
     # -- the core's questions -----------------------------------------------------------------

@@ -92,6 +92,15 @@ def test_a_reply_that_cannot_be_sent_leaves_the_caller_waiting() -> None:
     assert app.woken().body == b"at last"
 
 
+def test_a_reply_that_cannot_be_sent_is_refused_before_the_receive_is_looked_at() -> None:
+    lab = pair()
+    fs, app = lab["fs"], lab["app"]
+    app.call("fs")
+    ok(fs.recv())
+    refused(Status.RANGE_ERROR, fs.reply_recv, bytes(MSG_BYTES + 1), cptr=300)
+    assert app.blocked
+
+
 def test_a_reply_without_a_caller_does_nothing_and_says_so() -> None:
     lab = pair()
     assert ok(lab["fs"].reply(b"hello?")).nothing
@@ -128,6 +137,20 @@ def test_receivers_are_woken_in_the_order_in_which_they_began_to_wait() -> None:
     for number, thread in enumerate(threads):
         ok(lab["app"].send("fs", [number]))
         assert thread.woken().words == (number,)
+
+
+def test_calls_wake_one_receiver_each() -> None:
+    clients = {f"c{i}": {"uses": {"fs": "fs"}} for i in range(3)}
+    lab = Lab({"fs": {"serves": "endpoint", "threads": 2}, **clients})
+    one, two = lab["fs.1"], lab["fs"]
+    one.recv()
+    two.recv()
+    for name in clients:
+        lab[name].call("fs", name)
+    assert one.woken().body == b"c0"
+    assert two.woken().body == b"c1"
+    assert ok(one.reply_recv(b"done")).body == b"c2"
+    assert lab["c0"].woken().body == b"done"
 
 
 def test_each_client_is_known_by_its_own_badge() -> None:

@@ -145,6 +145,7 @@ def test_what_can_be_allocated() -> None:
     app = lab["app"]
     for kind in (ObjectType.CNODE, ObjectType.TCB, ObjectType.NULL, 99, -5):
         refused(Status.INVALID_ARGUMENT, app.pd_call, "alloc", type=kind, slot=20)
+    refused(Status.INVALID_ARGUMENT, app.pd_call, "alloc", type="page", slot=20)
     refused(Status.DELETE_FIRST, lab["fs"].pd_call, "alloc", type=2, slot=lab["fs"].alloc(
         ObjectType.ENDPOINT, 30))  # fmt: skip
     for slot in (4, 15, 512, 1023, 1024, -1):

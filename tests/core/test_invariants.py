@@ -158,6 +158,12 @@ def test_a_waiter_that_a_notification_does_not_know() -> None:
     assert fs.tcb.state != SEND
 
 
+def test_a_time_limit_of_a_thread_that_is_in_no_call() -> None:
+    lab, fs, _, _ = calling()
+    fs.tcb.deadline = 5
+    assert broken(lab) == {"I10"}
+
+
 def test_every_invariant_says_its_number_and_what_it_holds() -> None:
     for number, check in enumerate(invariants.INVARIANTS, 1):
         assert check.__doc__ is not None

@@ -36,6 +36,28 @@ def test_writing_registers_may_start_it_at_once() -> None:
     assert (told.label, told.words) == (4, (9,))
 
 
+def test_a_thread_may_be_started_before_its_park_has_arrived() -> None:
+    lab = Lab({"app": {"threads": 2}})
+    app, spare = lab["app"], lab["app.1"]
+    ok(registers(app, ip=3, arg=5, start=1))
+    before = lab.k.state_hash()
+    told = ok(spare.syscall(Sys.PARK))
+    assert (told.label, told.words) == (3, (5,))
+    assert lab.k.state_hash() != before
+    assert spare.syscall(Sys.PARK) is None  # it was started once
+
+
+def test_a_suspended_thread_is_continued_even_with_its_registers_written() -> None:
+    lab = Lab({"app": {"threads": 2}})
+    app, spare = lab["app"], lab["app.1"]
+    ok(registers(app, ip=3, arg=5))
+    ok(app.invoke("tcb_suspend", "tcb.1"))
+    ok(app.invoke("tcb_resume", "tcb.1"))
+    assert spare.syscall(Sys.PARK) is None
+    ok(app.invoke("tcb_resume", "tcb.1"))
+    assert spare.woken().label == 3
+
+
 def test_it_may_park_and_start_again() -> None:
     _, app, spare = parked()
     for entry in (1, 2):

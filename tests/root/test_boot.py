@@ -1,6 +1,7 @@
 """From the boot specification to PDs: what each finds in its CSpace and by which name."""
 
 from caplab.kernel.abi import (
+    ROOT_SLOTS,
     SLOT_CNODE,
     SLOT_FIRST_ROOT,
     SLOT_PD,
@@ -94,6 +95,12 @@ def test_a_pd_finds_its_environment_by_name() -> None:
     assert set(entries(serial)) == {"server", "uart0", "tcb.1"}
     assert entries(shell)["pd:hello"]["from"] == "hello"
     assert entries(serial)["tcb.1"]["type"] == ObjectType.TCB
+
+
+def test_a_pd_with_more_names_than_slots_lacks_the_last() -> None:
+    many = {f"n{i}": "fs" for i in range(600)}
+    lab = Lab({"fs": {"serves": "endpoint"}, "app": {"uses": many}})
+    assert list(lab.pd("app").names) == list(many)[: ROOT_SLOTS - SLOT_FIRST_ROOT]
 
 
 def test_a_name_that_is_not_there_is_a_failed_lookup() -> None:

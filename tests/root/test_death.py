@@ -43,6 +43,14 @@ def test_an_uncaught_exception_is_a_fault_with_its_last_line() -> None:
     assert (row["state"], row["reason"]) == ("faulted", "ValueError: no such thing")
 
 
+def test_the_first_fault_is_the_reason() -> None:
+    lab = pair()
+    fault(lab, b"ValueError: first")
+    lab["app"].send_frame(b"garbage")
+    lab.die("app")
+    assert lab.ps("app")["reason"] == "ValueError: first"
+
+
 @pytest.mark.parametrize(("text", "reason"), [(b"", "exception"), (b"\xff\xfe", "\ufffd\ufffd")])
 def test_an_exception_without_a_readable_text_is_one_too(text: bytes, reason: str) -> None:
     lab = pair()

@@ -101,6 +101,17 @@ def test_a_killed_pd_is_not_heard_any_more() -> None:
     assert fs.blocked
 
 
+def test_a_killed_pd_that_is_resumed_is_not_heard_either() -> None:
+    lab = system()
+    app, fs = lab["app"], lab["fs"]
+    app.send("fs", b"last words")
+    lab.operator("suspend", pd="app")
+    lab.ask("kill", pd="app")
+    lab.operator("resume", pd="app")
+    assert ok(fs.nb_recv()).nothing
+    assert app.blocked
+
+
 def test_a_long_report_is_counted_and_not_kept() -> None:
     lab = system()
     app = lab["app"]

@@ -5,6 +5,7 @@ import pytest
 from caplab.kernel.abi import SLOT_WORK, ObjectType
 from caplab.kernel.core.effects import Answer, Continue, Stop
 from caplab.kernel.core.events import Started
+from caplab.kernel.root import look
 from lab import Lab, ok, pair, trio
 
 
@@ -99,6 +100,17 @@ def test_a_row_says_who_it_is_and_what_it_did() -> None:
         "calls": 1,
         "caps": 5,
         "tcbs": [{"tcb": "app", "state": "running", "reason": ""}],
+    }
+
+
+def test_holdings_count_capabilities_by_their_kind() -> None:
+    lab = pair()
+    assert look.holdings(lab.pd("app")) == {
+        "cnode": 1,
+        "endpoint": 1,
+        "notification": 1,
+        "tcb": 1,
+        "pd": 1,
     }
 
 
