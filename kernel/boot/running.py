@@ -98,6 +98,15 @@ class Running:
             raise self._no_such_pd(name, list(rows))
         return rows[name]
 
+    def caps(self, pd: str, *, tree: bool = False) -> Answer:
+        """The capabilities of a PD, and why emptied slots are empty.
+
+        `{"pd", "generation", "slots": [{"slot", "names", "type", "object", "rights", "badge",
+        "from", "gone"}], "more_slots"}`; with `tree` each slot has `parents` (the nearest first),
+        `derived` and `more_derived`. "root" is the root task.
+        """
+        return self._about(pd, "caps", {"pd": pd, "tree": tree})
+
     def watch(self) -> Iterator[Answer]:
         """The announcements from now on, until the system ends: `{"pd", "state", "reason", …}`."""
         with self.control.watch() as question:

@@ -12,7 +12,7 @@ from caplab.kernel.core.cap import Cap
 from caplab.kernel.core.effects import Answer, Continue, Kill
 from caplab.kernel.core.outcome import Result
 from caplab.kernel.core.states import DEAD, RUNNING
-from caplab.kernel.root import death, look, pd, stop
+from caplab.kernel.root import caps, death, look, pd, stop
 from caplab.kernel.root.death import signal_name, signal_number
 from caplab.kernel.root.pd import PD, Arm, regate
 from caplab.kernel.root.report import Report
@@ -243,6 +243,15 @@ def _ps(k: Kernel, root: RootTask, event: Operator) -> None:
     k.effects.append(Answer(event.request, {"pds": rows}))
 
 
+def _caps(k: Kernel, root: RootTask, event: Operator) -> None:
+    if event.command.get("pd") == root.me.name and root.me.name not in root.latest:
+        target: PD | None = root.me
+    else:
+        target = _target(k, root, event)
+    if target is not None:
+        k.start_job(caps.Listing(event.request, target, bool(event.command.get("tree"))), None)
+
+
 def _down(k: Kernel, root: RootTask, event: Operator) -> None:
     stop.begin(k, root, event.request)
 
@@ -259,6 +268,7 @@ def _ready(k: Kernel, root: RootTask, event: Operator) -> None:
 
 _COMMANDS: dict[str, Callable[[Kernel, RootTask, Operator], None]] = {
     "ps": _ps,
+    "caps": _caps,
     "kill": _kill,
     "crash": _crash,
     "suspend": _suspend,

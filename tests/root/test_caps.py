@@ -1,0 +1,282 @@
+"""What an operator sees of capabilities: slots, tombstones, and the derivation across PDs."""
+
+from typing import Any
+
+import pytest
+
+from caplab.kernel.abi import ObjectType, Rights
+from caplab.kernel.core.events import Work
+from caplab.kernel.core.jobs import SLICE
+from caplab.kernel.core.kernel import Kernel
+from caplab.kernel.root import caps
+from caplab.kernel.root.task import RootTask
+from lab import Lab, Thread, ok, pair, trio
+
+READ_WRITE = Rights.READ | Rights.WRITE
+
+
+def listed(lab: Lab, pd: str, **more: Any) -> dict[int, dict[str, Any]]:
+    """The rows of a PD by slot."""
+    request = lab.ask("caps", pd=pd, **more)
+    lab.work()
+    answer = lab.answers[request]
+    assert answer["more_slots"] == 0
+    return {row["slot"]: row for row in answer["slots"]}
+
+
+def places(kin: list[dict[str, Any]]) -> list[tuple[str, int, int]]:
+    return [(one["pd"], one["slot"], one["depth"]) for one in kin]
+
+
+def test_a_row_has_object_rights_badge_name_and_giver() -> None:
+    lab = pair()
+    app = lab["app"]
+    slot = app.slot("fs")
+    assert listed(lab, "app")[slot] == {
+        "slot": slot,
+        "names": ["fs"],
+        "type": "endpoint",
+        "object": "fs/gen0",
+        "rights": "-WGP",
+        "badge": 2,
+        "from": "fs",
+        "gone": None,
+    }
+
+
+def test_every_kind_of_object_is_named() -> None:
+    lab = Lab(
+        {
+            "fs": {"serves": "endpoint", "threads": 2, "devices": ["uart0"], "rdes": ["pd"]},
+            "app": {"uses": {"fs": "fs"}},
+        },
+        uarts=["uart0"],
+    )
+    fs, app = lab["fs"], lab["app"]
+    fs.alloc(ObjectType.FRAME, 20)
+    fs.alloc(ObjectType.NOTIFICATION, 21)
+    fs.alloc(ObjectType.ENDPOINT, 22)
+    ok(fs.invoke("device_claim", "uart0", slot=23))
+    app.call("fs")
+    ok(fs.recv())
+    ok(fs.save_caller(24))
+    rows = listed(lab, "fs", tree=True)
+    named = {row["type"]: row["object"] for row in rows.values() if row["slot"] < 20}
+    assert named["tcb"] == "fs"
+    assert named["cnode"] == named["pd"] == "fs/gen0"
+    assert rows[20]["object"] == fs.cap(20).obj.name
+    assert rows[21]["object"] == str(fs.cap(21).obj.number)
+    assert (rows[22]["object"], rows[22]["badge"]) == ("fs/gen0", 0)
+    assert (rows[23]["type"], rows[23]["object"]) == ("irq handler", "uart0")
+    assert (rows[24]["type"], rows[24]["object"]) == ("reply", "app/gen0")
+    assert rows[fs.slot("uart0")]["object"] == "uart0"
+    assert rows[fs.slot("rde:pd")]["object"] == "pd"
+    assert rows[fs.slot("tcb.1")]["object"] == "fs.1"
+
+
+def test_an_emptied_slot_says_why_until_it_is_filled_again() -> None:
+    lab = Lab({"app": {}})
+    app = lab["app"]
+    app.alloc(ObjectType.ENDPOINT, 20)
+    ok(app.copy(20, 21))
+    ok(app.revoke(20))
+    event = lab.k.event
+    row = listed(lab, "app")[21]
+    assert (row["type"], row["object"], row["rights"], row["badge"]) == (None, None, None, None)
+    assert row["gone"] == {"status": "REVOKED", "pd": "app", "generation": 0, "event": event}
+    ok(app.copy(20, 21))
+    row = listed(lab, "app")[21]
+    assert (row["type"], row["gone"]) == ("endpoint", None)
+
+
+def test_a_name_belongs_to_a_capability_not_to_a_tombstone() -> None:
+    lab = pair()
+    app = lab["app"]
+    slot = app.slot("fs")
+    ok(app.delete("fs"))
+    row = listed(lab, "app")[slot]
+    assert (row["names"], row["from"], row["type"]) == ([], None, None)
+
+
+def test_a_slot_that_was_only_looked_at_is_not_shown() -> None:
+    lab = Lab({"app": {}})
+    app = lab["app"]
+    app.pd.cspace.slot(99)
+    assert 99 not in listed(lab, "app")
+
+
+def test_a_dead_pd_holds_nothing() -> None:
+    lab = pair()
+    lab.die("app")
+    assert lab.operator("caps", pd="app") == {
+        "pd": "app",
+        "generation": 0,
+        "slots": [],
+        "more_slots": 0,
+    }
+
+
+def test_the_root_task_is_a_pd_too_unless_one_is_called_so() -> None:
+    lab = pair()
+    (row,) = listed(lab, "root").values()
+    assert (row["object"], row["rights"], row["badge"]) == ("fs/gen0", "RWGP", 0)
+    other = Lab({"root": {}})
+    assert len(listed(other, "root")) == 4
+
+
+def test_a_pd_nobody_knows_is_refused() -> None:
+    lab = pair()
+    for name in ("disk", None, 3):
+        assert lab.operator("caps", pd=name)["error"]["code"] == "no-such-pd"
+
+
+# -- the derivation ------------------------------------------------------------------------------
+
+
+def test_the_tree_leads_to_what_a_capability_was_derived_from_in_other_pds() -> None:
+    lab = trio()
+    fs, app, web = lab["fs"], lab["app"], lab["web"]
+    master = next(iter(listed(lab, "root")))
+    ok(app.copy("fs", 20))
+    row = listed(lab, "app", tree=True)[20]
+    assert places(row["parents"]) == [("app", app.slot("fs"), 1), ("root", master, 2)]
+    assert row["derived"] == []
+    row = listed(lab, "app", tree=True)[app.slot("fs")]
+    assert places(row["parents"]) == [("root", master, 1)]
+    assert places(row["derived"]) == [("app", 20, 1)]
+    assert row["derived"][0] == {
+        "depth": 1,
+        "pd": "app",
+        "generation": 0,
+        "slot": 20,
+        "type": "endpoint",
+        "rights": "-WGP",
+        "badge": 2,
+    }
+    below = places(listed(lab, "root", tree=True)[master]["derived"])
+    assert set(below) == {
+        *(("fs", fs.slot("server"), 1), ("web", web.slot("fs"), 1)),
+        *(("app", app.slot("fs"), 1), ("app", 20, 2)),
+    }
+    assert below.index(("app", app.slot("fs"), 1)) + 1 == below.index(("app", 20, 2))
+
+
+def test_what_the_tree_calls_derived_is_what_revoke_deletes() -> None:
+    lab = Lab({"app": {}})
+    app = lab["app"]
+    app.alloc(ObjectType.ENDPOINT, 20)
+    ok(app.copy(20, 21))
+    ok(app.mint(20, 22, badge=5))
+    ok(app.copy(22, 23, READ_WRITE))
+    ok(app.mint(21, 24, badge=5))
+    ok(app.copy(24, 25))
+    ok(app.mint(20, 26, badge=6))
+    for slot in (22, 24, 21, 20):
+        rows = listed(lab, "app", tree=True)
+        told = {one["slot"] for one in rows[slot]["derived"]}
+        for other in told:
+            assert ("app", slot) in {one[:2] for one in places(rows[other]["parents"])}
+        before = {index for index, row in rows.items() if row["type"]}
+        ok(app.revoke(slot))
+        after = {index for index, row in listed(lab, "app").items() if row["type"]}
+        assert before - after == told
+
+
+def test_the_depth_says_who_descends_from_whom() -> None:
+    lab = Lab({"app": {}})
+    app = lab["app"]
+    app.alloc(ObjectType.ENDPOINT, 20)
+    ok(app.mint(20, 21, badge=5))
+    ok(app.copy(21, 22))
+    ok(app.mint(20, 23, badge=6))
+    rows = listed(lab, "app", tree=True)
+    assert places(rows[20]["derived"]) == [("app", 23, 1), ("app", 21, 1), ("app", 22, 2)]
+
+
+def test_a_copy_without_its_original_has_no_parent() -> None:
+    lab = Lab({"app": {}})
+    app = lab["app"]
+    app.alloc(ObjectType.ENDPOINT, 20)
+    ok(app.copy(20, 21))
+    ok(app.delete(20))
+    row = listed(lab, "app", tree=True)[21]
+    assert row["parents"] == row["derived"] == []
+
+
+# -- long lists ----------------------------------------------------------------------------------
+
+
+def crowd(copies: int = 2 * SLICE) -> tuple[Lab, Thread]:
+    """`app` with an endpoint in 20 and copies of it from 21 on."""
+    lab = Lab({"app": {}, "web": {}})
+    app = lab["app"]
+    app.alloc(ObjectType.ENDPOINT, 20)
+    lab.checked = False
+    room = [slot for slot in range(21, 1024) if app.cap(slot) is None][:copies]
+    for slot in room:
+        ok(app.copy(20, slot))
+    return lab, app
+
+
+def test_a_short_list_is_answered_in_its_own_step() -> None:
+    lab = pair()
+    assert lab.operator("caps", pd="app")["pd"] == "app"
+    assert not lab.k.jobs_pending
+
+
+def test_a_long_list_is_collected_in_slices_and_answered_once_at_the_end() -> None:
+    lab, _ = crowd()
+    request = lab.ask("caps", pd="app")
+    assert request not in lab.answers
+    assert lab.work() == 2
+    assert len(lab.answers[request]["slots"]) == 2 * SLICE + 5
+
+
+def test_looking_changes_nothing() -> None:
+    lab, _ = crowd()
+    before = lab.k.state_hash()
+    listed(lab, "app", tree=True)
+    assert lab.k.state_hash() == before
+
+
+def test_a_list_that_changes_under_the_walk_still_tells_the_truth() -> None:
+    lab, app = crowd()
+    request = lab.ask("caps", pd="app", tree=True)
+    deleted = 0
+    while lab.k.jobs_pending:
+        (job,) = lab.k.jobs
+        assert isinstance(job, caps.Listing)
+        if job.walk is not None and job.walk.at.index > 20 and deleted < 40:
+            ok(app.delete(job.walk.at.index))  # the walk has lost its place
+            deleted += 1
+        lab.step(Work(lab.now))
+    assert deleted == 40
+    for row in lab.answers[request]["slots"]:
+        if row["slot"] > 20 and row["type"] == "endpoint":
+            assert places(row["parents"]) in ([("app", 20, 1)], [])
+    last = lab.answers[request]["slots"][-1]
+    assert places(last["parents"]) == [("app", 20, 1)]
+
+
+def test_an_answer_has_a_greatest_length_and_counts_what_it_leaves_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(caps, "ROWS_MAX", 6)
+    lab, _ = crowd(10)
+    request = lab.ask("caps", pd="app", tree=True)
+    lab.work()
+    answer = lab.answers[request]
+    assert [row["slot"] for row in answer["slots"]] == [1, 2, 3, 4, 20]
+    assert len(answer["slots"][-1]["derived"]) == 1
+    assert answer["slots"][-1]["more_derived"] == 9
+    assert answer["more_slots"] == 10
+
+
+def test_replayed_the_same_slices_give_the_same_answer() -> None:
+    lab, _ = crowd()
+    request = lab.ask("caps", pd="app", tree=True)
+    lab.work()
+    again = Kernel(RootTask())
+    answers = [effect for event in lab.events for effect in again.step(event)]
+    assert lab.answers[request] in [getattr(effect, "body", None) for effect in answers]
+    assert again.state_hash() == lab.k.state_hash()
