@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from caplab.kernel.abi import ObjectType, Status
-from caplab.kernel.core.cap import describe_rights, is_parent
+from caplab.kernel.abi import ObjectType, Rights, Status
+from caplab.kernel.core.cap import is_parent
 from caplab.kernel.core.effects import Answer
 from caplab.kernel.core.jobs import Job
 from caplab.kernel.root.look import type_name
@@ -150,7 +150,7 @@ def _row(slot: Slot, names: list[str]) -> Row:
         "names": names if cap is not None else [],
         "type": None if cap is None else type_name(cap.type),
         "object": None if cap is None else target(cap),
-        "rights": None if cap is None else describe_rights(cap.rights),
+        "rights": None if cap is None else rights_of(cap.rights),
         "badge": None if cap is None else cap.badge,
         "from": slot.origin or None,
         "gone": None if slot.cause is None else _tombstone(slot.cause),
@@ -177,7 +177,7 @@ def _kin(slot: Slot, depth: int) -> Row:
         "generation": pd.generation,
         "slot": slot.index,
         "type": type_name(cap.type),
-        "rights": describe_rights(cap.rights),
+        "rights": rights_of(cap.rights),
         "badge": cap.badge,
     }
 
@@ -194,6 +194,14 @@ def target(cap: Cap) -> str:
     if cap.type == ObjectType.PD:
         return generation(found)
     return str(found.name if hasattr(found, "name") else found.number)
+
+
+def rights_of(rights: int) -> str:
+    """Rights as people read them: `RWGP`, a dash for each that is missing."""
+    letters = zip(
+        (Rights.READ, Rights.WRITE, Rights.GRANT, Rights.GRANT_REPLY), "RWGP", strict=True
+    )
+    return "".join(letter if rights & bit else "-" for bit, letter in letters)
 
 
 def generation(pd: PD) -> str:
