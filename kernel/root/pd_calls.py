@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgpack
 
-from caplab.kernel.abi import PAGE_SIZE, ObjectType, Rights, Status
+from caplab.kernel.abi import PAGE_SIZE, ROOT_SLOTS, ObjectType, Rights, Status
 from caplab.kernel.core import blocking
 from caplab.kernel.core import cap as caps
 from caplab.kernel.core.cap import Cap, Cause, Slot
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from caplab.kernel.root.task import RootTask
 
 MAX_PAGES = 4096
+NAME_MAX = 64
+"""Characters of a name in a PD's environment."""
 _NONE = type(None)
 
 
@@ -152,8 +154,9 @@ def install(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Rights:    Grant
     Answer:    slot
     Errors:    INVALID_CAPABILITY, INVALID_ARGUMENT, TRUNCATED_MESSAGE, FAILED_LOOKUP, RANGE_ERROR,
-        DELETE_FIRST (slot full or name taken), ILLEGAL_OPERATION (badged already, or the PD is
-        dead), NOT_ENOUGH_MEMORY (no slot left)
+        DELETE_FIRST (slot full, or the name taken by a capability that is still there),
+        ILLEGAL_OPERATION (badged already, or the PD is dead), NOT_ENOUGH_MEMORY (no slot left, or
+        too many names)
     """
     if not cap.rights & Rights.GRANT:
         return error(Status.INVALID_CAPABILITY, 0)
@@ -188,8 +191,10 @@ def _install(k: Kernel, caller: TCB, target: PD, arguments: dict[str, Any]) -> O
     if isinstance(new, Status):
         return error(new)
     name = arguments["name"]
-    if name is not None and name in target.names:
-        return error(Status.DELETE_FIRST)
+    if name is not None:
+        refused = _name_refused(target, name)
+        if refused is not None:
+            return refused
     slot: Slot | Result | None = target.free_slot()
     if arguments["slot"] is not None:
         slot = bodies.own_slot(target.tcbs[0], arguments["slot"])
@@ -203,6 +208,16 @@ def _install(k: Kernel, caller: TCB, target: PD, arguments: dict[str, Any]) -> O
     if new.type == ObjectType.ENDPOINT and new.rights & Rights.READ:
         new.obj.owner = target
     return done(slot=slot.index)
+
+
+def _name_refused(target: PD, name: str) -> Result | None:
+    if not 1 <= len(name) <= NAME_MAX:
+        return error(Status.INVALID_ARGUMENT, 0)
+    entry = target.names.get(name)
+    if entry is None:
+        return error(Status.NOT_ENOUGH_MEMORY, 0) if len(target.names) >= ROOT_SLOTS else None
+    # A name whose capability is gone may be given to another.
+    return None if target.cspace.slot(entry.slot).cap is None else error(Status.DELETE_FIRST)
 
 
 def start(k: Kernel, caller: TCB, cap: Cap) -> Outcome:

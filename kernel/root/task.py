@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from caplab.kernel.core.events import Boot, Exited, Operator, Started
     from caplab.kernel.core.kernel import Kernel
 
+REASON_MAX = 300
+"""Characters of an exception's last line that become the reason; the log has all of it."""
 _RECEIVING = (Sys.RECV, Sys.NB_RECV, Sys.REPLY_RECV, Sys.WAIT, Sys.POLL)
 
 
@@ -155,7 +157,7 @@ class RootTask:
     def fault(self, k: Kernel, tcb: TCB) -> None:
         """A PD announces its uncaught exception; its process ends by itself."""
         text = tcb.request.body.decode("utf-8", "replace").rstrip()
-        tcb.pd.fault = text.rsplit("\n", 1)[-1] or "exception"
+        tcb.pd.fault = text.rsplit("\n", 1)[-1][:REASON_MAX] or "exception"
 
     def broke_abi(self, k: Kernel, tcb: TCB, reason: str) -> None:
         """A PD broke the rules of the wire: it is faulted, everybody else runs on."""

@@ -51,7 +51,10 @@ def test_the_first_fault_is_the_reason() -> None:
     assert lab.ps("app")["reason"] == "ValueError: first"
 
 
-@pytest.mark.parametrize(("text", "reason"), [(b"", "exception"), (b"\xff\xfe", "\ufffd\ufffd")])
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [(b"", "exception"), (b"\xff\xfe", "\ufffd\ufffd"), (b"x" * 5000, "x" * 300)],
+)
 def test_an_exception_without_a_readable_text_is_one_too(text: bytes, reason: str) -> None:
     lab = pair()
     fault(lab, text)

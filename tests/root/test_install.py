@@ -96,6 +96,31 @@ def test_a_taken_name_or_slot_is_refused() -> None:
     refused(Status.DELETE_FIRST, install, boss, slot=40)
 
 
+def test_a_name_whose_capability_is_gone_may_be_given_anew() -> None:
+    _, boss, child = parent()
+    ok(install(boss, name="srv"))
+    ok(child.delete("srv"))
+    refused(Status.REVOKED, child.call, "srv")
+    ok(install(boss, name="srv", badge=9))
+    assert child.cap("srv").badge == 9
+
+
+@pytest.mark.parametrize("name", ["", "x" * 65])
+def test_a_name_has_one_to_64_characters(name: str) -> None:
+    _, boss, _ = parent()
+    refused(Status.INVALID_ARGUMENT, install, boss, name=name)
+
+
+def test_there_is_an_end_to_names() -> None:
+    lab, boss, child = parent()
+    lab.checked = False
+    for number in range(1024):
+        ok(install(boss, name=f"n{number}", slot=100))
+        ok(child.delete(100))
+    refused(Status.NOT_ENOUGH_MEMORY, install, boss, name="one more")
+    ok(install(boss, name="n5", slot=100))
+
+
 @pytest.mark.parametrize("slot", [0, 15, 512, 5000, -3])
 def test_a_slot_outside_the_own_half_is_refused(slot: int) -> None:
     _, boss, _ = parent()
