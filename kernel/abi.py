@@ -148,12 +148,17 @@ class Inv(IntEnum):
     TCB_BIND_NOTIFICATION = 18
     TCB_UNBIND_NOTIFICATION = 19
     TCB_WRITE_REGISTERS = 20
+    TCB_SET_SPACE = 21
     CNODE_COPY = 32
     CNODE_MINT = 33
     CNODE_MOVE = 34
     CNODE_DELETE = 35
     CNODE_REVOKE = 36
     CNODE_SAVE_CALLER = 37
+    CNODE_MUTATE = 38
+    CNODE_ROTATE = 39
+    CNODE_CANCEL_BADGED_SENDS = 40
+    UNTYPED_RETYPE = 44
     IRQ_ACK = 48
     IRQ_SET_NOTIFICATION = 49
     IRQ_CLEAR = 50
@@ -173,6 +178,26 @@ class Inv(IntEnum):
     DEVICE_CLAIM = 112
 
 
+class LookupFailure(IntEnum):
+    """Kinds of failed lookup, the second word of a FAILED_LOOKUP body (seL4_LookupFailureType)."""
+
+    INVALID_ROOT = 1
+    MISSING = 2
+    DEPTH_MISMATCH = 3
+    GUARD_MISMATCH = 4
+
+
+SIZE_BITS = {
+    ObjectType.CNODE: 5,
+    ObjectType.ENDPOINT: 4,
+    ObjectType.NOTIFICATION: 5,
+    ObjectType.TCB: 11,
+    ObjectType.FRAME: 12,
+}
+"""Prices: log2 of the bytes of untyped an object costs; of a CNode, per slot. seL4's on x86-64."""
+UNTYPED_BITS_MIN, UNTYPED_BITS_MAX = 4, 47
+RETYPE_MAX = 256
+"""Objects one Retype makes at most."""
 NOTIFICATION_TYPE = 255
 """Type byte of a badge that is a notification word."""
 WORK_BIT, INTERRUPT_BIT = 1 << 0, 1 << 1

@@ -44,6 +44,28 @@ def tcb_unbind_notification(transport: Transport, cptr: int) -> Answer:
     return invoke_words(transport, cptr, 19, (), ())
 
 
+def tcb_set_space(
+    transport: Transport,
+    cptr: int,
+    fault_ep: int,
+    cspace_root_data: int,
+    vspace_root_data: int,
+    cspace_root: int,
+    vspace_root: int,
+) -> Answer:
+    """Change the root of a TCB's CSpace while it lives.
+
+    seL4: seL4_TCB_SetSpace
+    """
+    return invoke_words(
+        transport,
+        cptr,
+        21,
+        (fault_ep, cspace_root_data, vspace_root_data),
+        (cspace_root, vspace_root),
+    )
+
+
 def tcb_write_registers(
     transport: Transport, cptr: int, resume: int, arch_flags: int, count: int, ip: int, arg: int
 ) -> Answer:
@@ -84,7 +106,7 @@ def cnode_mint(
     badge: int,
     src_root: int,
 ) -> Answer:
-    """Copy a capability and set its badge, which must be unset so far.
+    """Copy a capability and set its badge, which must be unset so far; of a CNode, its guard.
 
     seL4: seL4_CNode_Mint
     """
@@ -112,6 +134,93 @@ def cnode_move(
     """
     return invoke_words(
         transport, cptr, 34, (dest_index, dest_depth, src_index, src_depth), (src_root,)
+    )
+
+
+def cnode_mutate(
+    transport: Transport,
+    cptr: int,
+    dest_index: int,
+    dest_depth: int,
+    src_index: int,
+    src_depth: int,
+    badge: int,
+    src_root: int,
+) -> Answer:
+    """Move a capability and replace its guard.
+
+    seL4: seL4_CNode_Mutate
+    """
+    return invoke_words(
+        transport, cptr, 38, (dest_index, dest_depth, src_index, src_depth, badge), (src_root,)
+    )
+
+
+def cnode_rotate(
+    transport: Transport,
+    cptr: int,
+    dest_index: int,
+    dest_depth: int,
+    dest_badge: int,
+    pivot_index: int,
+    pivot_depth: int,
+    pivot_badge: int,
+    src_index: int,
+    src_depth: int,
+    pivot_root: int,
+    src_root: int,
+) -> Answer:
+    """Move the pivot to the destination and the source to the pivot, at once.
+
+    seL4: seL4_CNode_Rotate
+    """
+    return invoke_words(
+        transport,
+        cptr,
+        39,
+        (
+            dest_index,
+            dest_depth,
+            dest_badge,
+            pivot_index,
+            pivot_depth,
+            pivot_badge,
+            src_index,
+            src_depth,
+        ),
+        (pivot_root, src_root),
+    )
+
+
+def cnode_cancel_badged_sends(transport: Transport, cptr: int, index: int, depth: int) -> Answer:
+    """Take every sender with the capability's badge out of the endpoint's queue.
+
+    seL4: seL4_CNode_CancelBadgedSends
+    """
+    return invoke_words(transport, cptr, 40, (index, depth), ())
+
+
+def untyped_retype(
+    transport: Transport,
+    cptr: int,
+    type: int,
+    size_bits: int,
+    node_index: int,
+    node_depth: int,
+    node_offset: int,
+    num_objects: int,
+    root: int,
+) -> Answer:
+    """Make kernel objects from untyped memory, into a row of empty slots.
+
+    seL4: seL4_Untyped_Retype
+    """
+    return invoke_words(
+        transport,
+        cptr,
+        44,
+        (type, size_bits, node_index, node_depth, node_offset, num_objects),
+        (root,),
     )
 
 

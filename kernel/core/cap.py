@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from caplab.kernel.abi import ObjectType, Status
+from caplab.kernel.abi import WORD_BITS, ObjectType, Status
 
 if TYPE_CHECKING:
     from caplab.kernel.core.cnode import CNode
@@ -74,6 +74,8 @@ def is_parent(parent: Slot, child: Slot) -> bool:
     a, b = parent.cap, child.cap
     if a is None or b is None or not parent.revocable:
         return False
+    if a.type == ObjectType.UNTYPED:
+        return covers(a.obj, b.obj)
     if a.obj is not b.obj or a.type != b.type:
         return False
     if a.type in BADGED and a.badge:
@@ -81,9 +83,31 @@ def is_parent(parent: Slot, child: Slot) -> bool:
     return True
 
 
+def covers(untyped: Any, other: Any) -> bool:
+    """Does the object lie in the untyped's region? One the root task gave away lies in none."""
+    base = getattr(other, "base", None)
+    if base is None:
+        return False
+    size = 1 << untyped.bits
+    return bool(untyped.base <= base and base + (1 << other.bits) <= untyped.base + size)
+
+
 def is_original(cap: Cap, source: Cap) -> bool:
     """Does deriving `cap` from `source` make a new original? (seL4: isCapRevocable)"""
+    if cap.type == ObjectType.UNTYPED or source.type == ObjectType.UNTYPED:
+        return True
     return cap.type in BADGED and cap.badge != source.badge
+
+
+def fill_up(source: Slot, copy: Cap) -> None:
+    """A copied untyped is used up: only one of the two may hand its bytes out."""
+    cap = source.cap
+    if cap is not None and cap.obj is copy.obj:
+        source.cap = cap._replace(badge=1 << copy.obj.bits)
+
+
+def has_children(slot: Slot) -> bool:
+    return slot.next is not None and is_parent(slot, slot.next)
 
 
 def link(slot: Slot, cap: Cap, source: Slot | None) -> None:
@@ -136,17 +160,46 @@ def masked(cap: Cap, rights: int) -> Cap:
     return cap if cap.rights & ~rights == 0 else cap._replace(rights=cap.rights & rights)
 
 
-def derived(cap: Cap) -> Cap | Status:
+def derived(source: Slot, cap: Cap) -> Cap | Status:
     """The copy a source may have, or why it may have none (seL4: deriveCap)."""
     if cap.type == ObjectType.REPLY:
         return Status.ILLEGAL_OPERATION
+    if cap.type == ObjectType.UNTYPED and has_children(source):
+        return Status.REVOKE_FIRST
     return cap
 
 
 def badged(cap: Cap, badge: int) -> Cap | Status:
     """`cap` with its badge set, which only an unbadged capability allows (seL4: updateCapData)."""
+    if cap.type == ObjectType.CNODE:
+        return with_guard(cap, badge) or Status.ILLEGAL_OPERATION
     if cap.type not in BADGED:
         return cap
     if cap.badge:
         return Status.ILLEGAL_OPERATION
     return cap._replace(badge=badge)
+
+
+def mutated(cap: Cap, word: int) -> Cap | Status:
+    """What Mutate and Rotate make of a capability: guards are replaced, badges never set."""
+    if cap.type in BADGED:
+        return Status.ILLEGAL_OPERATION
+    return badged(cap, word)
+
+
+GUARD_SIZE_BITS = 6
+_WORD_MASK = (1 << WORD_BITS) - 1
+
+
+def guard_word(guard: int, size: int) -> int:
+    """Guard and its size in one word, as Mint and SetSpace take them (seL4_CNode_CapData)."""
+    return (guard << GUARD_SIZE_BITS | size) & _WORD_MASK
+
+
+def with_guard(cap: Cap, word: int) -> Cap | None:
+    """The CNode capability with this guard; None when guard and index would exceed a word."""
+    size = word & ((1 << GUARD_SIZE_BITS) - 1)
+    if size + cap.obj.radix > WORD_BITS:
+        return None
+    guard = word >> GUARD_SIZE_BITS & ((1 << size) - 1)
+    return cap._replace(badge=guard_word(guard, size))

@@ -1,42 +1,73 @@
 """CNodes: tables of capability slots, and the invocations that fill and empty them.
 
-A first CSpace is one CNode of 1,024 slots whose guard is the upper 54 bits, all zero, so a
-capability pointer is simply a slot number. Slots are made when they are first named.
+Slots are made when they are first named. How a capability pointer finds one is in `cspace.py`,
+which CNodes a live TCB reaches in `reach.py`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from caplab.kernel.abi import ROOT_SLOTS, WORD_BITS, ObjectType, Status
+from caplab.kernel.abi import ROOT_RADIX, SIZE_BITS, ObjectType, Status
 from caplab.kernel.core import cap as caps
-from caplab.kernel.core import message
+from caplab.kernel.core import cspace, endpoint, message, reach
 from caplab.kernel.core.cap import Cap, Cause, Slot
 from caplab.kernel.core.jobs import Job
 from caplab.kernel.core.outcome import OK, Outcome, Result, error
+from caplab.kernel.core.states import DEAD
 
 if TYPE_CHECKING:
-    from caplab.kernel.core.endpoint import Endpoint
     from caplab.kernel.core.kernel import Kernel
     from caplab.kernel.core.reply import Reply
     from caplab.kernel.core.tcb import TCB
 
 
 class CNode:
-    """A capability table."""
+    """A capability table of `1 << radix` slots."""
 
-    __slots__ = ("live", "number", "pd", "reads", "refs", "replies", "size", "slots")
+    __slots__ = (
+        "base",
+        "bits",
+        "dying",
+        "gift",
+        "live",
+        "nodes",
+        "number",
+        "pd",
+        "radix",
+        "reads",
+        "refs",
+        "replies",
+        "slots",
+        "tcb",
+    )
 
-    def __init__(self, number: int, pd: Any, size: int = ROOT_SLOTS) -> None:
+    def __init__(self, number: int, pd: Any, radix: int = ROOT_RADIX) -> None:
         self.number = number
         self.pd = pd
-        self.size = size
+        self.radix = radix
+        self.base: int | None = None
+        """Address in its untyped; the root task's gifts have none."""
+        self.bits = radix + SIZE_BITS[ObjectType.CNODE]
         self.slots: dict[int, Slot] = {}
+        self.gift = True
+        """A first CSpace: it ends with its PD, not with the last capability to it."""
         self.live = False
         """A live TCB reaches it, so its Read capabilities keep endpoints from being deaf."""
-        self.reads: dict[int, Endpoint] = {}
+        self.dying = False
+        """Destroyed; its slots are being emptied and take nothing in."""
+        self.reads: dict[int, Any] = {}
+        """Endpoints with a Read capability here, by slot."""
+        self.nodes: dict[int, CNode] = {}
+        """CNodes with a capability here, by slot."""
         self.replies: dict[int, Reply] = {}
         self.refs = 0
+        self.tcb: TCB | None = None
+        """The TCB whose hidden slots these are, if they are a TCB's."""
+
+    @property
+    def size(self) -> int:
+        return 1 << self.radix
 
     def slot(self, index: int) -> Slot:
         """The slot of that number, made when it is new."""
@@ -47,45 +78,55 @@ class CNode:
 
 
 def attach(k: Kernel, slot: Slot, cap: Cap) -> None:
-    cap.obj.refs += 1
+    """A capability to a CNode: whoever reaches its slot reaches the CNode."""
+    cnode: CNode = cap.obj
+    cnode.refs += 1
+    slot.cnode.nodes[slot.index] = cnode
+    if slot.cnode.live and not cnode.live:
+        reach.refresh(k, None)
 
 
 def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
-    """A first CSpace lives as long as its PD; its capabilities are only counted."""
-    cap.obj.refs -= 1
+    """One capability less; the last one destroys the CNode, which empties its slots."""
+    cnode: CNode = cap.obj
+    cnode.refs -= 1
+    slot.cnode.nodes.pop(slot.index, None)
+    holder = slot.cnode
+    owner = holder.tcb
+    if owner is not None:
+        owner.set_root(None)
+    if (owner is not None and owner.state != DEAD) or (holder.live and holder is not cnode):
+        reach.refresh(k, cause)
+    if cnode.refs == 0 and not cnode.gift:
+        destroy(k, cnode, cause)
 
 
-def find(cnode: CNode, index: int, depth: int, *, source: bool = False) -> Slot | Result:
-    """The slot an operation names by index and depth.
-
-    The CSpace of a dead PD names nothing any more: what were put there would never be let go.
-
-    Errors: RANGE_ERROR (depth outside 1 to 64), FAILED_LOOKUP (the bits do not name a slot)
-    """
-    if not 1 <= depth <= WORD_BITS:
-        return error(Status.RANGE_ERROR, 1, WORD_BITS)
-    if depth != WORD_BITS or index >= cnode.size or not cnode.live:
-        return error(Status.FAILED_LOOKUP, int(source))
-    return cnode.slot(index)
+def destroy(k: Kernel, cnode: CNode, cause: Cause) -> None:
+    """Empty a CNode nobody can name; `k.unfinished` is the job if that takes several steps."""
+    cnode.dying = True
+    reach.refresh(k, cause)
+    job = Sweep(cnode, cause)
+    if k.start_job(job, None) is None:
+        k.unfinished = job
 
 
 def _operands(caller: TCB, cap: Cap, words: tuple[int, ...]) -> tuple[Slot, Slot] | Result:
-    """Destination and source of Copy, Mint and Move, checked in seL4's order."""
+    """Destination and source of Copy, Mint, Move and Mutate, checked in seL4's order."""
     if not caller.request.caps:
         return error(Status.TRUNCATED_MESSAGE)
-    destination = find(cap.obj, words[0], words[1])
+    destination = cspace.target(cap, words[0], words[1])
     if isinstance(destination, Result):
         return destination
     if destination.cap is not None:
         return error(Status.DELETE_FIRST)
     root = message.extra_cap(caller, 0, ObjectType.CNODE)
     if isinstance(root, Result):
-        return error(Status.FAILED_LOOKUP, 1)
-    source = find(root.obj, words[2], words[3], source=True)
+        return cspace.Failure(1).refusal(source=True)
+    source = cspace.target(root, words[2], words[3], source=True)
     if isinstance(source, Result):
         return source
     if source.cap is None:
-        return error(Status.FAILED_LOOKUP, 1)
+        return cspace.Failure(2, (0,)).refusal(source=True)
     return destination, source
 
 
@@ -98,12 +139,10 @@ def _derive(k: Kernel, caller: TCB, cap: Cap, count: int, mint: bool) -> Outcome
         return found
     destination, source = found
     assert source.cap is not None
-    new: Cap | Status = caps.masked(source.cap, words[4])
-    if mint:
-        assert not isinstance(new, Status)
-        new = caps.badged(new, words[5])
+    copied = caps.masked(source.cap, words[4])
+    new = caps.badged(copied, words[5]) if mint else copied
     if not isinstance(new, Status):
-        new = caps.derived(new)
+        new = caps.derived(source, new)
     if isinstance(new, Status):
         return error(new)
     k.put(destination, new, source, caller.pd.name)
@@ -116,13 +155,14 @@ def copy(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     seL4:      seL4_CNode_Copy
     Object:    CNODE
     Arguments: dest_index, dest_depth, src_index, src_depth, rights; caps: src_root
-    Errors:    TRUNCATED_MESSAGE, RANGE_ERROR, FAILED_LOOKUP, DELETE_FIRST, ILLEGAL_OPERATION
+    Errors:    TRUNCATED_MESSAGE, RANGE_ERROR, FAILED_LOOKUP, DELETE_FIRST, ILLEGAL_OPERATION,
+        REVOKE_FIRST (an untyped with children)
     """
     return _derive(k, caller, cap, 5, mint=False)
 
 
 def mint(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
-    """Copy a capability and set its badge, which must be unset so far.
+    """Copy a capability and set its badge, which must be unset so far; of a CNode, its guard.
 
     seL4:      seL4_CNode_Mint
     Object:    CNODE
@@ -151,22 +191,133 @@ def move(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     return OK
 
 
+def mutate(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Move a capability and replace its guard.
+
+    seL4:      seL4_CNode_Mutate
+    Object:    CNODE
+    Arguments: dest_index, dest_depth, src_index, src_depth, badge (guard and its size);
+        caps: src_root
+    Errors:    TRUNCATED_MESSAGE, RANGE_ERROR, FAILED_LOOKUP, DELETE_FIRST, ILLEGAL_OPERATION (of
+        an endpoint or a notification, whose badge nothing changes)
+    """
+    words = message.words(caller, 5)
+    if isinstance(words, Result):
+        return words
+    found = _operands(caller, cap, words)
+    if isinstance(found, Result):
+        return found
+    destination, source = found
+    assert source.cap is not None
+    new = caps.mutated(source.cap, words[4])
+    if isinstance(new, Status):
+        return error(new)
+    k.move(source, destination, caller.pd, new)
+    return OK
+
+
+def rotate(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Move the pivot to the destination and the source to the pivot, at once.
+
+    seL4:      seL4_CNode_Rotate
+    Object:    CNODE
+    Arguments: dest_index, dest_depth, dest_badge, pivot_index, pivot_depth, pivot_badge,
+        src_index, src_depth (badges: guards); caps: pivot_root, src_root
+    Errors:    TRUNCATED_MESSAGE, RANGE_ERROR, FAILED_LOOKUP, ILLEGAL_OPERATION (pivot is one of
+        the others, or a badge would change), DELETE_FIRST (destination full and not the source)
+    """
+    words = message.words(caller, 8)
+    if isinstance(words, Result):
+        return words
+    if len(caller.request.caps) < 2:
+        return error(Status.TRUNCATED_MESSAGE)
+    destination = cspace.target(cap, words[0], words[1])
+    if isinstance(destination, Result):
+        return destination
+    slots = []
+    for position, at in ((0, 3), (1, 6)):
+        root = message.extra_cap(caller, position, ObjectType.CNODE)
+        if isinstance(root, Result):
+            return cspace.Failure(1).refusal(source=True)
+        slot = cspace.target(root, words[at], words[at + 1], source=True)
+        if isinstance(slot, Result):
+            return slot
+        slots.append(slot)
+    pivot, source = slots
+    if pivot is source or pivot is destination:
+        return error(Status.ILLEGAL_OPERATION)
+    if destination is not source and destination.cap is not None:
+        return error(Status.DELETE_FIRST)
+    if source.cap is None or pivot.cap is None:
+        return cspace.Failure(2, (0,)).refusal(source=True)
+    return _rotate(k, caller, destination, pivot, source, words)
+
+
+def _rotate(
+    k: Kernel, caller: TCB, destination: Slot, pivot: Slot, source: Slot, words: tuple[int, ...]
+) -> Outcome:
+    assert source.cap is not None
+    assert pivot.cap is not None
+    to_pivot = caps.mutated(source.cap, words[5])
+    to_destination = caps.mutated(pivot.cap, words[2])
+    for new in (to_pivot, to_destination):
+        if isinstance(new, Status):
+            return error(new)
+    assert not isinstance(to_pivot, Status)
+    assert not isinstance(to_destination, Status)
+    if source is destination:
+        spare = Slot(source.cnode, -1)
+        k.move(source, spare, caller.pd, to_pivot)
+        k.move(pivot, destination, caller.pd, to_destination)
+        k.move(spare, pivot, caller.pd, to_pivot)
+    else:
+        k.move(pivot, destination, caller.pd, to_destination)
+        k.move(source, pivot, caller.pd, to_pivot)
+    return OK
+
+
+def cancel_badged_sends(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Take every sender with the capability's badge out of the endpoint's queue.
+
+    seL4:      seL4_CNode_CancelBadgedSends
+    Object:    CNODE
+    Arguments: index, depth
+    Rights:    all four, on the capability in the slot
+    Errors:    TRUNCATED_MESSAGE, RANGE_ERROR, FAILED_LOOKUP, ILLEGAL_OPERATION (not an endpoint,
+        or not all rights)
+    Differs:   in lab mode the senders get CANCELLED; in seL4 they send again
+    """
+    words = message.words(caller, 2)
+    if isinstance(words, Result):
+        return words
+    slot = cspace.target(cap, *words)
+    if isinstance(slot, Result):
+        return slot
+    if slot.cap is None or slot.cap.type != ObjectType.ENDPOINT or slot.cap.rights != 15:
+        return error(Status.ILLEGAL_OPERATION)
+    if slot.cap.badge:
+        endpoint.cancel_badged(k, slot.cap.obj, slot.cap.badge, caller.pd)
+    return OK
+
+
 def delete(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     """Empty a slot; deleting the last capability to an object destroys the object.
 
     seL4:      seL4_CNode_Delete
     Object:    CNODE
     Arguments: index, depth
+    Blocks:    until a CNode that this destroys is empty
     Errors:    TRUNCATED_MESSAGE, RANGE_ERROR, FAILED_LOOKUP
     """
     words = message.words(caller, 2)
     if isinstance(words, Result):
         return words
-    slot = find(cap.obj, *words)
+    slot = cspace.target(cap, *words)
     if isinstance(slot, Result):
         return slot
+    k.unfinished = None
     k.delete(slot, k.cause(Status.REVOKED, caller.pd))
-    return OK
+    return k.await_job(caller)
 
 
 def revoke(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
@@ -181,7 +332,7 @@ def revoke(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     words = message.words(caller, 2)
     if isinstance(words, Result):
         return words
-    slot = find(cap.obj, *words)
+    slot = cspace.target(cap, *words)
     if isinstance(slot, Result):
         return slot
     return k.start_job(Revocation(slot, k.cause(Status.REVOKED, caller.pd)), caller)
@@ -212,7 +363,7 @@ class Revocation(Job):
 
 
 class Sweep(Job):
-    """Delete every capability of a dead PD's CSpace."""
+    """Delete every capability of a CNode that is destroyed, or of a dead PD's first CSpace."""
 
     __slots__ = ("cause", "cnode")
 
@@ -229,3 +380,6 @@ class Sweep(Job):
             _, slot = slots.popitem()
             k.delete(slot, self.cause)
         return not slots
+
+    def done(self, k: Kernel) -> None:
+        del k.cnodes[self.cnode]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from caplab.kernel.abi import AnswerFlag, ObjectType, Rights, Status, Sys
+from caplab.kernel.abi import SIZE_BITS, AnswerFlag, ObjectType, Rights, Status, Sys
 from caplab.kernel.core import message, notification, reply
 from caplab.kernel.core.cap import Cap, Cause, Slot
 from caplab.kernel.core.outcome import OK, Outcome, Result, error, gone
@@ -25,10 +25,23 @@ _CALL = int(Sys.CALL)
 class Endpoint:
     """A place where senders and receivers meet. `receiving` tells which of them the queue holds."""
 
-    __slots__ = ("badges", "cause", "number", "owner", "queue", "readers", "receiving", "refs")
+    __slots__ = (
+        "badges",
+        "base",
+        "bits",
+        "cause",
+        "number",
+        "owner",
+        "queue",
+        "readers",
+        "receiving",
+        "refs",
+    )
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.base: int | None = None
+        self.bits = SIZE_BITS[ObjectType.ENDPOINT]
         self.queue: deque[TCB] = deque()
         self.receiving = False
         self.refs = 0
@@ -348,3 +361,12 @@ def cancel(endpoint: Endpoint, tcb: TCB) -> None:
     endpoint.queue.remove(tcb)
     if not endpoint.queue:
         endpoint.receiving = False
+
+
+def cancel_badged(k: Kernel, endpoint: Endpoint, badge: int, pd: Any) -> None:
+    """Take the senders with this badge out of the queue."""
+    if endpoint.receiving:
+        return
+    for tcb in [one for one in endpoint.queue if one.badge == badge]:
+        endpoint.queue.remove(tcb)
+        k.restart_or_free(tcb, k.cause(Status.CANCELLED, pd))

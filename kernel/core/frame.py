@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from caplab.kernel.abi import PAGE_SIZE, Rights, Status
+from caplab.kernel.abi import PAGE_SIZE, SIZE_BITS, ObjectType, Rights, Status
 from caplab.kernel.core.cap import Cap, Cause, Slot
 from caplab.kernel.core.effects import DestroySegment, GrantSegment, WithdrawSegment
 from caplab.kernel.core.outcome import OK, Outcome, Result, error
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 class MO:
     """A memory object: `pages` pages under one host name."""
 
-    __slots__ = ("granted", "holds", "maker", "name", "number", "pages", "refs")
+    __slots__ = ("base", "bits", "granted", "holds", "maker", "name", "number", "pages", "refs")
 
     def __init__(self, number: int, name: str, pages: int, maker: int) -> None:
         self.number = number
         self.name = name
         self.pages = pages
+        self.base: int | None = None
+        self.bits = SIZE_BITS[ObjectType.FRAME]
         self.maker = maker
         """Number of the PD that asked for it."""
         self.refs = 0

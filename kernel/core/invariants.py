@@ -24,9 +24,7 @@ def violations(k: Kernel) -> list[str]:
 
 
 def _filled(k: Kernel) -> list[Slot]:
-    return [
-        slot for cnode in k.root.cspaces() for slot in cnode.slots.values() if slot.cap is not None
-    ]
+    return [slot for cnode in k.cnodes for slot in cnode.slots.values() if slot.cap is not None]
 
 
 def _objects(k: Kernel, kind: ObjectType) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from caplab.kernel.abi import ObjectType, Rights, Status
-from caplab.kernel.core import message
+from caplab.kernel.core import cspace, message
 from caplab.kernel.core import notification as notifications
 from caplab.kernel.core.cap import Cap, Cause, Slot
 from caplab.kernel.core.effects import Unmask
@@ -88,7 +88,7 @@ def set_notification(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         return error(Status.INVALID_CAPABILITY, 1)
     irq: IRQ = cap.obj
     forget(k, irq, k.cause(Status.REVOKED, caller.pd))
-    k.put(irq.slot, found, caller.cspace.slots[index], caller.pd.name)
+    k.put(irq.slot, found, cspace.lookup(caller, index), caller.pd.name)
     return ack(k, caller, cap)
 
 

@@ -7,7 +7,7 @@ Nothing in this folder does I/O, reads a clock, starts a thread, logs or draws r
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from struct import error as StructError
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ from caplab.kernel.abi import (
     Status,
     Sys,
 )
-from caplab.kernel.core import blocking, requests, state, syscalls
+from caplab.kernel.core import blocking, cspace, requests, state, syscalls
 from caplab.kernel.core import cap as caps
 from caplab.kernel.core import endpoint as endpoints
 from caplab.kernel.core import irq as irqs
@@ -69,8 +69,8 @@ class Root(Protocol):
     def fault(self, k: Kernel, tcb: TCB) -> None: ...
     def badge_gone(self, k: Kernel, endpoint: endpoints.Endpoint, badge: int) -> None: ...
     def act(self, k: Kernel, action: str, target: str, maker: int) -> None: ...
-    def cspaces(self) -> Iterable[CNode]: ...
     def describe(self) -> list[Any]: ...
+    def segment(self, number: int) -> str: ...
 
 
 class Kernel:
@@ -82,6 +82,10 @@ class Kernel:
         self.now = 0
         self.event = 0
         self.tcbs: dict[int, TCB] = {}
+        self.cnodes: dict[CNode, None] = {}
+        """Every CNode that is not being destroyed, oldest first; not those of TCBs."""
+        self.unfinished: Job | None = None
+        """What the last delete could not finish in one step."""
         self.irqs: dict[int, irqs.IRQ] = {}
         self.jobs: deque[Job] = deque()
         self.deadlines = Deadlines()
@@ -188,6 +192,8 @@ class Kernel:
         cap: Cap | None = NO_CAP
         if row.takes_cap:
             slot = tcb.slots.get(request.cptr)
+            if slot is None:
+                slot = cspace.lookup(tcb, request.cptr)
             cap = slot.cap if slot is not None else None
             if cap is None or (request.flags and self._renewed(request, slot)):
                 outcome = self._missing(tcb, slot, row)
@@ -208,14 +214,14 @@ class Kernel:
     def _missing(self, tcb: TCB, slot: Slot | None, row: syscalls.Syscall) -> Outcome:
         """The cptr names no capability: explain, or be as silent as seL4."""
         request = tcb.request
-        lost = request.cptr >= tcb.cspace.size
+        lost = slot is None
         if request.call == Sys.REPLY_RECV:
             # The reply goes out whatever becomes of the receive.
             unsent = endpoints.reply_first(self, tcb)
             if unsent is not None:
                 return unsent
         if lost:
-            refused = error(Status.FAILED_LOOKUP, 0)
+            refused = cspace.why_not(tcb, request.cptr).refusal(source=False)
         elif slot is None or slot.cap is not None or slot.cause is None:
             status = Status.DIED_BEFORE_RECV if slot and slot.cap else Status.NEVER_EXISTED
             refused = gone(Cause(status, 0, 0, "", self.event))
@@ -328,6 +334,8 @@ class Kernel:
         if slot.cap is not None:
             raise KernelBug(f"slot {slot.index} is full")
         caps.link(slot, cap, source)
+        if cap.type == ObjectType.UNTYPED and source is not None:
+            caps.fill_up(source, cap)
         slot.origin = origin
         syscalls.OBJECTS[cap.type].attach(self, slot, cap)
 
@@ -339,19 +347,19 @@ class Kernel:
         caps.unlink(slot, cause)
         syscalls.OBJECTS[cap.type].detach(self, slot, cap, cause)
 
-    def move(self, source: Slot, to: Slot, pd: Any) -> None:
-        """Move a capability. Counting it in first keeps its object alive throughout."""
+    def move(self, source: Slot, to: Slot, pd: Any, new: Cap | None = None) -> None:
+        """Move a capability, changed to `new` if given. Counting it in first keeps it alive."""
         cap = source.cap
         if cap is None:
             raise KernelBug(f"slot {source.index} is empty")
         cause = self.cause(Status.REVOKED, pd)
-        caps.shift(source, to, cap, cause)
+        caps.shift(source, to, new or cap, cause)
         if cap.type == ObjectType.REPLY:
             source.cnode.replies.pop(source.index, None)
             replies.attach(self, to, cap)
             return
         kind = syscalls.OBJECTS[cap.type]
-        kind.attach(self, to, cap)
+        kind.attach(self, to, new or cap)
         kind.detach(self, source, cap, cause)
 
     def invoke(self, caller: TCB, cap: Cap) -> Outcome:
@@ -383,6 +391,15 @@ class Kernel:
         if asker is not None:
             asker.state, asker.on = JOB, job
         self.jobs.append(job)
+        return None
+
+    def await_job(self, caller: TCB) -> Outcome:
+        """The answer to a call whose delete may not be finished: when the job is done."""
+        job, self.unfinished = self.unfinished, None
+        if job is None or job.asker is not None:
+            return OK
+        job.asker = caller
+        caller.state, caller.on = JOB, job
         return None
 
     def _job_done(self, job: Job) -> None:

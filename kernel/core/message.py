@@ -15,6 +15,7 @@ from caplab.kernel.abi import (
     Status,
 )
 from caplab.kernel.core import cap as caps
+from caplab.kernel.core import cspace
 from caplab.kernel.core.cap import Cap, Slot
 from caplab.kernel.core.effects import Resume, new
 from caplab.kernel.core.outcome import Result, error
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from caplab.kernel.core.tcb import TCB
 
 _pack = ANSWER.pack
-_WORDS = tuple(Struct(f"<{count}Q") for count in range(8))
+_WORDS = tuple(Struct(f"<{count}Q") for count in range(9))
 
 
 def words(caller: TCB, count: int) -> tuple[int, ...] | Result:
@@ -48,7 +49,7 @@ def extra_cap(caller: TCB, position: int, kind: ObjectType) -> Cap | Result:
     sent = caller.request.caps
     if len(sent) <= position:
         return error(Status.TRUNCATED_MESSAGE)
-    slot = caller.slots.get(sent[position])
+    slot = cspace.lookup(caller, sent[position])
     if slot is None or slot.cap is None:
         return error(Status.FAILED_LOOKUP, 1, sent[position])
     if slot.cap.type != kind:
@@ -65,7 +66,7 @@ def refusal(caller: TCB) -> Result | None:
     if len(request.body) > MSG_BYTES:
         return error(Status.RANGE_ERROR, 0, MSG_BYTES)
     for cptr in request.caps:
-        slot = caller.slots.get(cptr)
+        slot = cspace.lookup(caller, cptr)
         if slot is None or slot.cap is None:
             return error(Status.FAILED_LOOKUP, 1, cptr)
     return None
@@ -116,14 +117,14 @@ def _transfer_caps(
     landed: list[int] = []
     unwrapped = 0
     for position, cptr in enumerate(sender.request.caps[:EXTRA_CAPS]):
-        source = sender.slots.get(cptr)
+        source = cspace.lookup(sender, cptr)
         if source is None or source.cap is None:
             break
         if endpoint is not None and source.cap.obj is endpoint:
             unwrapped |= 1 << position
             landed.append(source.cap.badge)
             continue
-        derived = caps.derived(source.cap)
+        derived = caps.derived(source, source.cap)
         if target is None or isinstance(derived, Status):
             break
         k.put(target, derived, source, sender.pd.name)
@@ -137,14 +138,12 @@ def _receive_slot(receiver: TCB) -> Slot | None:
     path = receiver.request.path
     if path is None:
         return None
-    root, index, depth = path
-    cnode = receiver.cspace
-    if root:
-        slot = receiver.slots.get(root)
-        if slot is None or slot.cap is None or slot.cap.type != ObjectType.CNODE:
-            return None
-        cnode = slot.cap.obj
-    if depth != 64 or index >= cnode.size or not cnode.live:
+    at, index, depth = path
+    root = receiver.root
+    if at:
+        named = cspace.lookup(receiver, at)
+        root = named.cap if named is not None else None
+    if root is None:
         return None
-    slot = cnode.slot(index)
-    return slot if slot.cap is None else None
+    slot = cspace.target(root, index, depth)
+    return slot if isinstance(slot, Slot) and slot.cap is None else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from caplab.kernel.abi import ANSWER, VERSION, AnswerFlag, ObjectType, Rights, Status
+from caplab.kernel.abi import ANSWER, SIZE_BITS, VERSION, AnswerFlag, ObjectType, Rights, Status
 from caplab.kernel.core.cap import Cap, Cause, Slot
 from caplab.kernel.core.effects import Resume
 from caplab.kernel.core.outcome import OK, Outcome, Result, error
@@ -21,10 +21,12 @@ _WRITE = int(Rights.WRITE)
 class Notification:
     """Idle, waited for, or active with a word (which may be zero)."""
 
-    __slots__ = ("active", "bound", "number", "queue", "refs", "word")
+    __slots__ = ("active", "base", "bits", "bound", "number", "queue", "refs", "word")
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.base: int | None = None
+        self.bits = SIZE_BITS[ObjectType.NOTIFICATION]
         self.active = False
         self.word = 0
         self.queue: deque[TCB] = deque()

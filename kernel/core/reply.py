@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from caplab.kernel.abi import AnswerFlag, ObjectType, Rights, Status
-from caplab.kernel.core import cnode, message
+from caplab.kernel.core import cspace, message
 from caplab.kernel.core.cap import Cap, Cause, unlink
 from caplab.kernel.core.outcome import OK, Outcome, Result, error
 
@@ -146,7 +146,7 @@ def save_caller(k: Kernel, server: TCB, cap: Cap) -> Outcome:
     words = message.words(server, 2)
     if isinstance(words, Result):
         return words
-    slot = cnode.find(cap.obj, *words)
+    slot = cspace.target(cap, *words)
     if isinstance(slot, Result):
         return slot
     if slot.cap is not None:

@@ -26,7 +26,7 @@ def describe(k: Kernel) -> dict[str, Any]:
         "lab": k.lab,
         "numbers": sorted(k.numbers.items()),
         "tcbs": [_tcb(k.tcbs[number]) for number in sorted(k.tcbs)],
-        "cspaces": [_cspace(cnode) for cnode in k.root.cspaces()],
+        "cspaces": [_cspace(cnode) for cnode in k.cnodes],
         "irqs": [(line.number, line.masked, line.refs) for _, line in sorted(k.irqs.items())],
         "jobs": [type(job).__name__ for job in k.jobs],
         "pds": k.root.describe(),

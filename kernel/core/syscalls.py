@@ -21,6 +21,7 @@ from caplab.kernel.core import (
     notification,
     reply,
     tcb,
+    untyped,
 )
 from caplab.kernel.core.cap import Cap
 from caplab.kernel.core.outcome import Outcome
@@ -95,6 +96,14 @@ INVOCATIONS: tuple[Invocation, ...] = (
         Inv.TCB_UNBIND_NOTIFICATION, "tcb_unbind_notification", _TCB, tcb.unbind_notification
     ),
     Invocation(
+        Inv.TCB_SET_SPACE,
+        "tcb_set_space",
+        _TCB,
+        tcb.set_space,
+        ("fault_ep", "cspace_root_data", "vspace_root_data"),
+        ("cspace_root", "vspace_root"),
+    ),
+    Invocation(
         Inv.TCB_WRITE_REGISTERS, "tcb_write_registers", _TCB, tcb.write_registers, _REGISTERS
     ),
     Invocation(Inv.CNODE_COPY, "cnode_copy", _CNODE, cnode.copy, (*_DEST, "rights"), ("src_root",)),
@@ -102,6 +111,36 @@ INVOCATIONS: tuple[Invocation, ...] = (
         Inv.CNODE_MINT, "cnode_mint", _CNODE, cnode.mint, (*_DEST, "rights", "badge"), ("src_root",)
     ),
     Invocation(Inv.CNODE_MOVE, "cnode_move", _CNODE, cnode.move, _DEST, ("src_root",)),
+    Invocation(
+        Inv.CNODE_MUTATE, "cnode_mutate", _CNODE, cnode.mutate, (*_DEST, "badge"), ("src_root",)
+    ),
+    Invocation(
+        Inv.CNODE_ROTATE,
+        "cnode_rotate",
+        _CNODE,
+        cnode.rotate,
+        (
+            *("dest_index", "dest_depth", "dest_badge"),
+            *("pivot_index", "pivot_depth", "pivot_badge"),
+            *("src_index", "src_depth"),
+        ),
+        ("pivot_root", "src_root"),
+    ),
+    Invocation(
+        Inv.CNODE_CANCEL_BADGED_SENDS,
+        "cnode_cancel_badged_sends",
+        _CNODE,
+        cnode.cancel_badged_sends,
+        _PATH,
+    ),
+    Invocation(
+        Inv.UNTYPED_RETYPE,
+        "untyped_retype",
+        ObjectType.UNTYPED,
+        untyped.retype,
+        ("type", "size_bits", "node_index", "node_depth", "node_offset", "num_objects"),
+        ("root",),
+    ),
     Invocation(Inv.CNODE_DELETE, "cnode_delete", _CNODE, cnode.delete, _PATH),
     Invocation(Inv.CNODE_REVOKE, "cnode_revoke", _CNODE, cnode.revoke, _PATH),
     Invocation(Inv.CNODE_SAVE_CALLER, "cnode_save_caller", _CNODE, reply.save_caller, _PATH),
@@ -164,6 +203,7 @@ OBJECTS: dict[int, ModuleType] = {
     ObjectType.ENDPOINT: endpoint,
     ObjectType.NOTIFICATION: notification,
     ObjectType.TCB: tcb,
+    ObjectType.UNTYPED: untyped,
     ObjectType.REPLY: reply,
     ObjectType.FRAME: frame,
     ObjectType.IRQ_HANDLER: irq,

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from caplab.kernel.abi import ObjectType, Status
-from caplab.kernel.core import blocking, message
+from caplab.kernel.abi import SIZE_BITS, ObjectType, Status
+from caplab.kernel.core import blocking, cspace, message, reach
+from caplab.kernel.core.cap import Cap, with_guard
 from caplab.kernel.core.outcome import OK, Outcome, Result, error
 from caplab.kernel.core.reply import Reply
 from caplab.kernel.core.states import DEAD, PARKED, RUNNING
 
 if TYPE_CHECKING:
-    from caplab.kernel.core.cap import Cap, Slot
+    from caplab.kernel.core.cap import Slot
     from caplab.kernel.core.cnode import CNode
     from caplab.kernel.core.kernel import Kernel
     from caplab.kernel.core.notification import Notification
+
+
+NO_SLOTS: Mapping[int, Slot] = MappingProxyType({})
 
 
 class Request:
@@ -44,14 +50,16 @@ class TCB:
     __slots__ = (
         "arg",
         "badge",
+        "base",
+        "bits",
         "bound",
         "caller",
         "calls",
-        "cspace",
         "deadline",
         "fresh",
         "gate",
         "grant",
+        "hidden",
         "index",
         "ip",
         "number",
@@ -61,6 +69,7 @@ class TCB:
         "reply",
         "reply_right",
         "request",
+        "root",
         "slots",
         "start",
         "state",
@@ -68,12 +77,18 @@ class TCB:
         "withheld",
     )
 
-    def __init__(self, number: int, pd: Any, index: int, cspace: CNode) -> None:
+    def __init__(self, number: int, pd: Any, index: int, hidden: CNode) -> None:
         self.number = number
         self.pd = pd
         self.index = index
-        self.cspace = cspace
-        self.slots = cspace.slots
+        self.base: int | None = None
+        self.bits = SIZE_BITS[ObjectType.TCB]
+        self.hidden = hidden
+        """Slots of the TCB itself; the first holds the root of its CSpace."""
+        hidden.tcb = self
+        self.root: Cap | None = None
+        self.slots: Mapping[int, Slot] = NO_SLOTS
+        """Of a CSpace of one level, by pointer; of any other, empty (cspace.lookup goes on)."""
         self.state = RUNNING
         self.on: Any = None
         """The object in whose queue the TCB stands, or the Reply it waits for."""
@@ -100,6 +115,11 @@ class TCB:
         self.ip = 0
         self.arg = 0
         self.refs = 0
+
+    def set_root(self, root: Cap | None) -> None:
+        """Look capabilities up from here on; `root` lies in the first hidden slot."""
+        self.root = root
+        self.slots = root.obj.slots if root is not None and cspace.direct(root) else NO_SLOTS
 
     @property
     def name(self) -> str:
@@ -154,6 +174,43 @@ def resume(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         target.start = True
     else:
         blocking.resume(k, target)
+    return OK
+
+
+def give_root(k: Kernel, target: TCB, root: Cap, source: Slot | None) -> None:
+    """Put a CNode capability into the hidden slot of a TCB, as the root of its CSpace."""
+    slot = target.hidden.slot(0)
+    if slot.cap is not None:
+        k.delete(slot, k.cause(Status.REVOKED, target.pd))
+    k.put(slot, root, source, target.pd.name)
+    target.set_root(slot.cap)
+
+
+def set_space(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Change the root of a TCB's CSpace while it lives.
+
+    seL4:      seL4_TCB_SetSpace
+    Object:    TCB
+    Arguments: fault_ep, cspace_root_data (a guard, or 0 to keep it), vspace_root_data;
+        caps: cspace_root, vspace_root
+    Errors:    TRUNCATED_MESSAGE, ILLEGAL_OPERATION (not a CNode, the guard does not fit, or the
+        TCB has ended)
+    Differs:   there is no page table: vspace_root may be any capability, and is ignored
+    """
+    words = message.words(caller, 3)
+    if isinstance(words, Result):
+        return words
+    if len(caller.request.caps) < 2:
+        return error(Status.TRUNCATED_MESSAGE)
+    target: TCB = cap.obj
+    slot = cspace.lookup(caller, caller.request.caps[0])
+    if slot is None or slot.cap is None or slot.cap.type != ObjectType.CNODE:
+        return error(Status.ILLEGAL_OPERATION)
+    root = with_guard(slot.cap, words[1]) if words[1] else slot.cap
+    if root is None or target.state == DEAD:
+        return error(Status.ILLEGAL_OPERATION)
+    give_root(k, target, root, slot)
+    reach.refresh(k, k.cause(Status.REVOKED, caller.pd))
     return OK
 
 

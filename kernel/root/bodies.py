@@ -47,5 +47,5 @@ def own_slot(caller: TCB, index: int) -> Slot | Result:
     """
     if not SLOT_FIRST_FREE <= index < SLOT_FIRST_ROOT:
         return error(Status.RANGE_ERROR, SLOT_FIRST_FREE, SLOT_FIRST_ROOT - 1)
-    slot = caller.cspace.slot(index)
+    slot = caller.pd.cspace.slot(index)
     return slot if slot.cap is None else error(Status.DELETE_FIRST)

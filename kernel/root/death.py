@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgpack
 
 from caplab.kernel.abi import Status
-from caplab.kernel.core import blocking
-from caplab.kernel.core import endpoint as endpoints
+from caplab.kernel.core import blocking, reach
 from caplab.kernel.core import reply as replies
 from caplab.kernel.core.cap import Cause
 from caplab.kernel.core.cnode import Sweep
@@ -69,12 +68,14 @@ def _begin(k: Kernel, root: RootTask, pd: PD, status: int) -> None:
         if tcb.bound is not None:
             tcb.bound.bound = None
             tcb.bound = None
-    for reply in list(pd.cspace.replies.values()):
-        assert reply.slot is not None
-        k.delete(reply.slot, cause)
-    pd.cspace.live = False
-    for endpoint in list(pd.cspace.reads.values()):
-        endpoints.unread(k, endpoint, cause)
+    pd.cspace.dying = True
+    for cnode in [one for one in k.cnodes if one.pd is pd]:
+        for reply in list(cnode.replies.values()):
+            assert reply.slot is not None
+            k.delete(reply.slot, cause)
+    reach.refresh(k, cause)
+    for tcb in pd.tcbs:
+        k.delete(tcb.hidden.slot(0), cause)
     for item in work.discard(pd):
         settle(k, item)
     k.effects.append(Announce(state_of(pd)))
@@ -99,6 +100,7 @@ class Burial(Sweep):
         return finished
 
     def done(self, k: Kernel) -> None:
+        super().done(k)
         pd, root = self.pd, self.root
         root.active = pd.report
         if pd.master is not None:
@@ -107,8 +109,8 @@ class Burial(Sweep):
             pd.master = None
         for tcb in pd.tcbs:
             del k.tcbs[tcb.number]
-            # The record and its reply point at each other, and nobody collects cycles here.
-            del tcb.reply
+            # These and the record point at each other, and nobody collects cycles here.
+            del tcb.reply, tcb.hidden
         pd.tcbs = []
         pd.endpoint = pd.notification = None
         pd.users.clear()

@@ -6,21 +6,25 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from caplab.kernel.abi import (
+    PAGE_SIZE,
+    ROOT_RADIX,
     ROOT_SLOTS,
     SLOT_CNODE,
     SLOT_FIRST_ROOT,
     SLOT_PD,
     SLOT_TCB,
     SLOT_WORK,
+    WORD_BITS,
     ObjectType,
     Rights,
 )
-from caplab.kernel.core.cap import Cap, Slot
+from caplab.kernel.core.cap import Cap, Slot, guard_word
 from caplab.kernel.core.cnode import CNode
 from caplab.kernel.core.effects import Spawn
 from caplab.kernel.core.endpoint import Endpoint
 from caplab.kernel.core.notification import Notification
-from caplab.kernel.core.tcb import TCB
+from caplab.kernel.core.tcb import TCB, give_root
+from caplab.kernel.core.untyped import Untyped
 
 if TYPE_CHECKING:
     from caplab.kernel.core.kernel import Kernel
@@ -32,6 +36,8 @@ CLIENT_RIGHTS = Rights.WRITE | Rights.GRANT | Rights.GRANT_REPLY
 FIRST_BADGE = 2
 """Badges of plain endpoints count up from here and are never reused; 1 is the Parent's own."""
 MAX_TCBS = 32
+UNTYPED_DEFAULT = 4 << 20
+ROOT_GUARD = guard_word(0, WORD_BITS - ROOT_RADIX)
 MAX_PDS = 1024
 
 
@@ -130,18 +136,22 @@ def create(k: Kernel, root: RootTask, name: str, spec: dict[str, Any]) -> PD:
     """
     pd = PD(k.number("pd"), name, spec)
     pd.cspace.live = True
+    k.cnodes[pd.cspace] = None
+    root_cap = Cap(ObjectType.CNODE, pd.cspace, Rights.ALL, ROOT_GUARD)
     if name in root.latest:
         root.forget(root.latest[name])
     root.pds[pd.number] = pd
     root.latest[name] = pd
     for index in range(int(spec.get("threads") or 1)):
-        tcb = TCB(k.number("tcb"), pd, index, pd.cspace)
+        number = k.number("tcb")
+        tcb = TCB(number, pd, index, CNode(-number, pd, radix=4))
         pd.tcbs.append(tcb)
-        k.tcbs[tcb.number] = tcb
+        k.tcbs[number] = tcb
+        give_root(k, tcb, root_cap, None)
     pd.notification = Notification(k.number("notification"))
     own = (
         (SLOT_TCB, Cap(ObjectType.TCB, pd.tcbs[0], Rights.ALL)),
-        (SLOT_CNODE, Cap(ObjectType.CNODE, pd.cspace, Rights.ALL)),
+        (SLOT_CNODE, root_cap),
         (SLOT_PD, Cap(ObjectType.PD, pd, Rights.ALL)),
         (SLOT_WORK, Cap(ObjectType.NOTIFICATION, pd.notification, Rights.ALL)),
     )
@@ -149,6 +159,7 @@ def create(k: Kernel, root: RootTask, name: str, spec: dict[str, Any]) -> PD:
         k.put(pd.cspace.slot(index), cap, None, "root")
     for tcb in pd.tcbs[1:]:
         give(k, pd, f"tcb.{tcb.index}", Cap(ObjectType.TCB, tcb, Rights.ALL), None, "root")
+    give_memory(k, root, pd)
     for service in spec.get("rdes") or ():
         cap = Cap(ObjectType.SERVICE, root.services[service], Rights.ALL)
         give(k, pd, f"rde:{service}", cap, None, "root")
@@ -158,6 +169,18 @@ def create(k: Kernel, root: RootTask, name: str, spec: dict[str, Any]) -> PD:
         pd.arms.append(Arm(arm["action"], arm["how"], arm.get("after")))
     regate(pd)
     return pd
+
+
+def give_memory(k: Kernel, root: RootTask, pd: PD) -> None:
+    """Untyped memory for what the PD makes: the manifest's `untyped:` in powers of two."""
+    left = int(pd.spec.get("untyped") or UNTYPED_DEFAULT)
+    name, pieces = "untyped", 1
+    while left >= PAGE_SIZE:
+        bits = left.bit_length() - 1
+        made = Untyped(k.number("untyped"), root.take_memory(bits), bits)
+        give(k, pd, name, Cap(ObjectType.UNTYPED, made, Rights.ALL), None, "root")
+        left -= 1 << bits
+        name, pieces = f"untyped.{pieces}", pieces + 1
 
 
 def serve(k: Kernel, root: RootTask, pd: PD) -> None:

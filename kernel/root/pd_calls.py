@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgpack
 
 from caplab.kernel.abi import PAGE_SIZE, ROOT_SLOTS, ObjectType, Rights, Status
-from caplab.kernel.core import blocking
+from caplab.kernel.core import blocking, cspace
 from caplab.kernel.core import cap as caps
 from caplab.kernel.core.cap import Cap, Cause, Slot
 from caplab.kernel.core.effects import CreateSegment
@@ -80,7 +80,7 @@ def alloc(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         if not 1 <= pages <= MAX_PAGES:
             return error(Status.RANGE_ERROR, 1, MAX_PAGES)
         number = k.number("mo")
-        made = MO(number, f"{_root(k).shm_prefix}{number}", pages, caller.pd.number)
+        made = MO(number, k.root.segment(number), pages, caller.pd.number)
         k.effects.append(CreateSegment(number, made.name, pages * PAGE_SIZE))
     else:
         return error(Status.INVALID_ARGUMENT, 0)
@@ -176,7 +176,7 @@ def _install(k: Kernel, caller: TCB, target: PD, arguments: dict[str, Any]) -> O
     sent = caller.request.caps
     if not sent:
         return error(Status.TRUNCATED_MESSAGE)
-    source = caller.slots.get(sent[0])
+    source = cspace.lookup(caller, sent[0])
     if source is None or source.cap is None:
         return error(Status.FAILED_LOOKUP, 1, sent[0])
     if not target.alive:
@@ -187,7 +187,7 @@ def _install(k: Kernel, caller: TCB, target: PD, arguments: dict[str, Any]) -> O
             return error(Status.RANGE_ERROR, 0, (1 << 64) - 1)
         new = caps.badged(new, arguments["badge"])
     if not isinstance(new, Status):
-        new = caps.derived(new)
+        new = caps.derived(source, new)
     if isinstance(new, Status):
         return error(new)
     name = arguments["name"]

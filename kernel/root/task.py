@@ -22,7 +22,6 @@ from caplab.kernel.root.service import Service
 
 if TYPE_CHECKING:
     from caplab.kernel.core.cap import Slot
-    from caplab.kernel.core.cnode import CNode
     from caplab.kernel.core.endpoint import Endpoint
     from caplab.kernel.core.events import Boot, Exited, Operator, Started
     from caplab.kernel.core.kernel import Kernel
@@ -48,6 +47,8 @@ class RootTask:
         self.system = ""
         self.active: Report | None = None
         """The report of the death being dealt with in this step."""
+        self.memory_used = 1 << 20
+        """Pretended physical memory given away so far, in bytes; none of it lies at address 0."""
         self.waiting: list[int] = []
         self.readiness: list[int] = []
         self.stop: stop.Shutdown | None = None
@@ -66,6 +67,16 @@ class RootTask:
         del self.pds[one.number]
         one.report = one.cspace.pd = None
 
+    def take_memory(self, bits: int) -> int:
+        """The address of the next free range of this size, aligned to it."""
+        base = -(-self.memory_used // (1 << bits)) << bits
+        self.memory_used = base + (1 << bits)
+        return base
+
+    def segment(self, number: int) -> str:
+        """The host's name for a memory object."""
+        return f"{self.shm_prefix}{number}"
+
     def describe(self) -> list[Any]:
         """The root task's part of the capability state; that a PD was heard of is statistics."""
         return [look.record(one) for one in self.pds.values()]
@@ -75,6 +86,7 @@ class RootTask:
     def boot(self, k: Kernel, event: Boot) -> None:
         """Make every endpoint and PD of the manifest, then ask for the processes."""
         spec = event.spec
+        k.cnodes[self.cspace] = None
         k.lab = spec.get("semantics", "lab") == "lab"
         self.system = spec["name"]
         self.shm_prefix = spec["shm_prefix"]
@@ -214,7 +226,3 @@ class RootTask:
             for one in self.latest.values()
             if one.ended and (one.ended != "exited" or one.exit_code)
         ]
-
-    def cspaces(self) -> list[CNode]:
-        """Every CSpace there is, the root task's own first."""
-        return [self.cspace, *(one.cspace for one in self.pds.values())]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from caplab.kernel.abi import ROOT_SLOTS, SLOT_CNODE, ObjectType, Rights, Status
+from caplab.kernel.abi import ROOT_SLOTS, SLOT_CNODE, LookupFailure, ObjectType, Rights, Status
 from lab import Lab, Thread, ok, pair, refused
 
 HERE = {"dest_depth": 64, "src_depth": 64}
@@ -110,7 +110,7 @@ def test_a_slot_that_cannot_be_reached_is_a_failed_lookup(index: int, depth: int
         answer = refused(
             Status.FAILED_LOOKUP, app.invoke, name, SLOT_CNODE, index=index, depth=depth
         )
-        assert answer.words == (0,)
+        assert answer.words[:2] == (0, LookupFailure.GUARD_MISMATCH)
 
 
 def test_the_destination_is_looked_at_before_the_source() -> None:
@@ -123,9 +123,9 @@ def test_the_destination_is_looked_at_before_the_source() -> None:
 def test_an_empty_source_is_a_failed_lookup_of_the_source() -> None:
     _, app = owner()
     for do in (app.copy, app.move):
-        assert refused(Status.FAILED_LOOKUP, do, 300, 30).words == (1,)
-    assert refused(Status.FAILED_LOOKUP, app.mint, 300, 30, badge=1).words == (1,)
-    assert refused(Status.FAILED_LOOKUP, app.copy, 5000, 30).words == (1,)
+        assert refused(Status.FAILED_LOOKUP, do, 300, 30).words == (1, 2, 0)
+    assert refused(Status.FAILED_LOOKUP, app.mint, 300, 30, badge=1).words == (1, 2, 0)
+    assert refused(Status.FAILED_LOOKUP, app.copy, 5000, 30).words == (1, 4, 64, 0, 54)
 
 
 def test_a_source_root_that_is_no_cnode_finds_nothing() -> None:
@@ -135,7 +135,7 @@ def test_a_source_root_that_is_no_cnode_finds_nothing() -> None:
         answer = refused(
             Status.FAILED_LOOKUP, app.invoke, "cnode_move", SLOT_CNODE, caps=[root], **arguments
         )
-        assert answer.words == (1,)
+        assert answer.words == (1, LookupFailure.INVALID_ROOT)
 
 
 def test_delete_and_revoke_of_too_few_words_are_truncated() -> None:

@@ -90,9 +90,9 @@ def test_a_pd_finds_its_environment_by_name() -> None:
         "from": "serial",
         "renewal": 0,
     }
-    assert set(entries(hello)) == {"console"}
-    assert set(entries(shell)) == {"console", "rde:pd", "pd:hello"}
-    assert set(entries(serial)) == {"server", "uart0", "tcb.1"}
+    assert set(entries(hello)) == {"console", "untyped"}
+    assert set(entries(shell)) == {"console", "rde:pd", "pd:hello", "untyped"}
+    assert set(entries(serial)) == {"server", "uart0", "tcb.1", "untyped"}
     assert entries(shell)["pd:hello"]["from"] == "hello"
     assert entries(serial)["tcb.1"]["type"] == ObjectType.TCB
 

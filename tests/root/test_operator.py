@@ -98,7 +98,7 @@ def test_a_row_says_who_it_is_and_what_it_did() -> None:
         "reason": "",
         "exit_code": None,
         "calls": 1,
-        "caps": 5,
+        "caps": 6,
         "tcbs": [{"tcb": "app", "state": "running", "reason": ""}],
     }
 

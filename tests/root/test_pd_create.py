@@ -88,7 +88,7 @@ def test_a_serving_pd_gets_its_endpoint_and_its_parent_a_copy_to_mint_from() -> 
 def test_the_new_pd_may_make_pds_itself_only_if_it_is_given_the_service() -> None:
     _, boss = parent()
     child = boss.create("child", 30)
-    assert set(child.pd.names) == set()
+    assert set(child.pd.names) == {"untyped"}
     ok(boss.pd_call("install", 30, caps=["rde:pd"], name="rde:pd", rights=15, badge=None))
     grandchild = child.create("grandchild", 40)
     ok(grandchild.nb_send(4))
