@@ -13,6 +13,8 @@ import pytest
 from sources import FOLDERS, ROOT, Import, Source, sources
 
 MAX_FILE = 400
+GENERATED = {"pd/invocations.py"}
+"""One stub per row of the kernel's table; nobody reads it from top to bottom."""
 MAX_FUNCTION = 60
 
 PURE = {
@@ -208,7 +210,8 @@ def test_importing_a_module_does_nothing() -> None:
 
 def test_no_file_is_longer_than_an_evening_allows() -> None:
     lengths = {s.name: len(s.text.splitlines()) for s in (*CODE, *TESTS)}
-    long = {name: n for name, n in lengths.items() if n > MAX_FILE}
+    written = {name: n for name, n in lengths.items() if name not in GENERATED}
+    long = {name: n for name, n in written.items() if n > MAX_FILE}
     assert not long, long
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from struct import error as StructError
-from typing import Any, Protocol
+from typing import Any
 
 from caplab.kernel.abi import (
     ANSWER,
@@ -45,6 +45,7 @@ from caplab.kernel.core.events import (
 )
 from caplab.kernel.core.jobs import SLICE, Job
 from caplab.kernel.core.outcome import OK, KernelBug, Outcome, Result, death_body, error, gone
+from caplab.kernel.core.rootlink import Root
 from caplab.kernel.core.states import DEAD, INACTIVE, JOB, RUNNING
 from caplab.kernel.core.tcb import TCB
 
@@ -52,25 +53,6 @@ NO_CAP = Cap(ObjectType.NULL, None, 0, 0)
 NANOSECONDS = 1_000_000_000
 _unpack = REQUEST.unpack_from
 _pack = ANSWER.pack
-
-
-class Root(Protocol):
-    """What the core asks of the root task, its resident manager of PDs."""
-
-    finished: bool
-
-    def boot(self, k: Kernel, event: Boot) -> None: ...
-    def started(self, k: Kernel, event: Started) -> None: ...
-    def exited(self, k: Kernel, event: Exited) -> None: ...
-    def operator(self, k: Kernel, event: Operator) -> None: ...
-    def expired(self, k: Kernel, timer: Any) -> None: ...
-    def broke_abi(self, k: Kernel, tcb: TCB, reason: str) -> None: ...
-    def gate(self, k: Kernel, tcb: TCB) -> bool: ...
-    def fault(self, k: Kernel, tcb: TCB) -> None: ...
-    def badge_gone(self, k: Kernel, endpoint: endpoints.Endpoint, badge: int) -> None: ...
-    def act(self, k: Kernel, action: str, target: str, maker: int) -> None: ...
-    def describe(self) -> list[Any]: ...
-    def segment(self, number: int) -> str: ...
 
 
 class Kernel:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from caplab.kernel.abi import SIZE_BITS, ObjectType, Status
 from caplab.kernel.core import blocking, cspace, message, reach
-from caplab.kernel.core.cap import Cap, with_guard
+from caplab.kernel.core.cap import Cap, Cause, with_guard
 from caplab.kernel.core.outcome import OK, Outcome, Result, error
-from caplab.kernel.core.reply import Reply
+from caplab.kernel.core.reply import Reply, drop
 from caplab.kernel.core.states import DEAD, PARKED, RUNNING
 
 if TYPE_CHECKING:
@@ -121,18 +121,36 @@ class TCB:
         self.root = root
         self.slots = root.obj.slots if root is not None and cspace.direct(root) else NO_SLOTS
 
+    def cut(self) -> None:
+        """Let go of what points back at this record; nobody collects cycles here."""
+        self.hidden.slots.clear()
+        self.hidden.tcb = None
+        del self.reply, self.hidden
+
     @property
     def name(self) -> str:
         return str(self.pd.name) if self.index == 0 else f"{self.pd.name}.{self.index}"
 
 
 def attach(k: Kernel, slot: Slot, cap: Cap) -> None:
-    """A TCB lives as long as its PD; its capabilities are only counted."""
     cap.obj.refs += 1
 
 
-def detach(k: Kernel, slot: Slot, cap: Cap, cause: Any) -> None:
-    cap.obj.refs -= 1
+def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
+    """A PD's own TCBs live as long as it; one made from untyped ends with its last capability."""
+    target: TCB = cap.obj
+    target.refs -= 1
+    if target.refs or target.base is None:
+        return
+    blocking.unqueue(k, target, cause)
+    target.state = DEAD
+    if target.caller is not None:
+        drop(k, target.caller, cause)
+    if target.bound is not None:
+        target.bound.bound = None
+        target.bound = None
+    k.delete(target.hidden.slot(0), cause)
+    target.cut()
 
 
 def suspend(k: Kernel, caller: TCB, cap: Cap) -> Outcome:

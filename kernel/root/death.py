@@ -109,8 +109,7 @@ class Burial(Sweep):
             pd.master = None
         for tcb in pd.tcbs:
             del k.tcbs[tcb.number]
-            # These and the record point at each other, and nobody collects cycles here.
-            del tcb.reply, tcb.hidden
+            tcb.cut()
         pd.tcbs = []
         pd.endpoint = pd.notification = None
         pd.users.clear()

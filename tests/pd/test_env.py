@@ -246,4 +246,5 @@ def test_names_show_what_a_pd_starts_with(client: Env) -> None:
         "console": ObjectType.ENDPOINT,
         "uart0": ObjectType.DEVICE,
         "pd:server": ObjectType.PD,
+        "untyped": ObjectType.UNTYPED,
     }

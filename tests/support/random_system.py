@@ -141,7 +141,7 @@ class RandomSystem(RuleBasedStateMachine):
             elif isinstance(effect, DestroySegment):
                 del self.segments[effect.mo]
         self.seen = len(self.lab.all_effects)
-        for cnode in self.lab.root.cspaces():
+        for cnode in self.lab.k.cnodes:
             for slot in cnode.slots.values():
                 if slot.cap and slot.cap.type == ObjectType.FRAME:
                     mo = slot.cap.obj
@@ -167,7 +167,7 @@ class RandomSystem(RuleBasedStateMachine):
         assert lab.k.tcbs == {}
         assert lab.k.numbers["pd"] >= len(lab.root.pds)
         assert self.segments == {}
-        filled = [slot for cnode in lab.root.cspaces() for slot in cnode.slots.values() if slot.cap]
+        filled = [slot for cnode in lab.k.cnodes for slot in cnode.slots.values() if slot.cap]
         assert filled == []
         assert not [effect for effect in lab.effects if isinstance(effect, Kill)]
         again = Kernel(RootTask())
