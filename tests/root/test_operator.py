@@ -110,6 +110,7 @@ def test_holdings_count_capabilities_by_their_kind() -> None:
         "endpoint": 1,
         "notification": 1,
         "tcb": 1,
+        "untyped": 1,
         "pd": 1,
     }
 

@@ -46,7 +46,8 @@ def main(env):
     for cptr in [0, 5, 100, 511, 512, 1023, 1024, 1 << 40, (1 << 64) - 1]:
         for caps in [(), (7,), (1 << 63,)]:
             for call in (Sys.CALL, Sys.SEND, Sys.NB_SEND, Sys.RECV, Sys.NB_RECV, Sys.SIGNAL):
-                answer = stubs.answer(transport.call(stubs.request(call, cptr, 99, b"x" * 40, caps)))
+                frame = stubs.request(call, cptr, 99, b"x" * 40, caps)
+                answer = stubs.answer(transport.call(frame))
                 assert answer.status != 0, (call, cptr, caps)
     print("every forged slot was refused", flush=True)
 """
