@@ -223,7 +223,7 @@ def kind(value: Any) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, bool):
-        return "true or false"
+        return "a boolean"
     names = ((int, "a whole number"), (float, "a number"), (str, "a string"), (list, "a list"))
     return next((name for each, name in names if isinstance(value, each)), "a mapping")
 
@@ -238,6 +238,15 @@ def _own_text(place: Place) -> str:
     return place.text[place.column - 1 : place.column - 1 + place.width]
 
 
+def _scalar(text: str) -> str:
+    """The user's own text, unless only the bracket it begins with is known."""
+    return "" if text in ("[", "{") else text
+
+
+def _string_fix(text: str) -> str:
+    return f'quote it, as in "{text}", or write a name' if _scalar(text) else "write one word"
+
+
 def _mapping_fix(key: str, text: str) -> str:
     if key == "uses":
         return f"write  uses: [{text}]"
@@ -247,8 +256,8 @@ def _mapping_fix(key: str, text: str) -> str:
 
 
 _KINDS: dict[str, tuple[str, Callable[[str, str], str]]] = {
-    "string_type": ("a string", lambda key, text: f'quote it, as in "{text}", or write a name'),
-    "list_type": ("a list", lambda key, text: f"write  {key}: [{text}]"),
+    "string_type": ("a string", lambda key, text: _string_fix(text)),
+    "list_type": ("a list", lambda key, text: f"write  {key}: [{_scalar(text) or 'NAME'}]"),
     "dict_type": ("a mapping", lambda key, text: _mapping_fix(key, text)),
     "model_type": ("a mapping of its keys", lambda key, text: f"write  {key}: {{run: {text}}}"),
     "int_type": ("a whole number", lambda key, text: "write a whole number, without quotes"),
