@@ -87,8 +87,11 @@ def python_path() -> tuple[str, ...]:
     if sys.flags.safe_path:
         return tuple(sys.path)
     command = [sys.executable, "-P", "-c", "import sys; print('\\0'.join(sys.path), end='')"]
-    asked = subprocess.run(command, capture_output=True, text=True, check=False)
-    return tuple(asked.stdout.split("\0") if asked.returncode == 0 else sys.path)
+    try:
+        asked = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):  # no second interpreter is to be had
+        return tuple(sys.path)
+    return tuple(asked.stdout.split("\0"))
 
 
 def shown(path: Path) -> str:

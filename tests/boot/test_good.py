@@ -1,6 +1,7 @@
 """Manifests that are right, and the boot specifications they come to."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from caplab.kernel.boot.build import build
 from caplab.kernel.boot.checked import CheckedSystem
 from caplab.kernel.boot.manifest import check, shipped
+from caplab.kernel.boot.programs import python_path
 
 GOOD = sorted(file.stem for file in (Path(__file__).parent / "good").glob("*.yaml"))
 
@@ -171,6 +173,16 @@ def test_what_only_the_checking_process_could_import_is_not_found(
     (folder / "m.yaml").write_text("pds: {a: {run: 'shop:main'}, b: {run: ./pkg/deep}}\n")
     (folder / "pkg" / "deep" / "main.py").write_text("def main(env): pass\n")
     assert [problem.code for problem in check("m.yaml").problems] == ["CL031"]
+
+
+def test_without_a_second_interpreter_the_own_path_is_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for missing in ("/no/such/python", "/bin/false"):
+        monkeypatch.setattr(sys, "executable", missing)
+        python_path.cache_clear()
+        assert python_path() == tuple(sys.path)
+    python_path.cache_clear()
 
 
 def test_checking_imports_no_code_of_the_user(folder: Path) -> None:
