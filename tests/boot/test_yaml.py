@@ -154,7 +154,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, database=None)
 @given(st.lists(PIECES, max_size=25).map("".join))
 @example('pds: {hello: {run: ./hello.py, args: {a: "\\ud800"}}}')
 @example("pds:\n  hello:\n    run: |\n      x\n")
@@ -164,7 +164,7 @@ def test_nothing_a_user_writes_raises(tmp_path_factory: pytest.TempPathFactory, 
     checked.render().encode()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, database=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_raise(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     checked = judged(tmp_path_factory.getbasetemp(), content)
@@ -187,7 +187,7 @@ KEYS = st.sampled_from(
 PD = JSONISH | st.dictionaries(KEYS, JSONISH, max_size=6)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500, deadline=None, database=None)
 @given(
     st.dictionaries(KEYS, JSONISH, max_size=5),
     st.dictionaries(st.text(max_size=5), PD, max_size=4) | JSONISH,
