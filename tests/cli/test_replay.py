@@ -90,7 +90,7 @@ def test_until_shows_the_state_at_that_event(caplab: Callable, log: tuple[Path, 
     assert (ran.status, ran.err) == (0, "")
     _, _, fs, app, _, *tcbs, last = ran.out.splitlines()
     assert fs.split()[:5] == ["fs", "0", "1001", "server", "running"]
-    assert fs.endswith("cnode 1, endpoint 1, notification 1, tcb 1, pd 1")
+    assert fs.endswith("cnode 1, endpoint 1, notification 1, tcb 1, untyped 1, pd 1")
     assert app.split()[:5] == ["app", "0", "1002", "client", "waiting"]
     assert "reply from fs/gen0" in app
     assert [line.split()[:2] for line in tcbs] == [["fs", "running"], ["app", "waiting"]]
@@ -115,6 +115,7 @@ def test_the_json_form_has_exactly_the_keys_that_are_promised(
         "endpoint": 1,
         "notification": 1,
         "tcb": 1,
+        "untyped": 1,
         "pd": 1,
     }
     assert json.loads(caplab("replay", str(path), "--format", "json").out)["whole"] is True
