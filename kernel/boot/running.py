@@ -4,7 +4,7 @@ import difflib
 import os
 import signal as signals
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -111,6 +111,28 @@ class Running:
         """The announcements from now on, until the system ends: `{"pd", "state", "reason", …}`."""
         with self.control.watch() as question:
             yield from question.events()
+
+    def trace(self, pds: Sequence[str] = ()) -> Iterator[Answer]:
+        """The system calls of these PDs (of all, if none is named) from now on, each once it is
+        answered; `{"lost": n}` for those that came faster than they were read.
+
+        `{"time", "pd", "generation", "tcb", "call", "cptr", "target", "label", "invocation",
+        "bytes", "caps", "status", "nothing", "seconds", "by", "waits"}`: seconds since the epoch
+        and since the call (null when it was made before the trace began), who answered. A call
+        whose PD died has no status.
+        """
+        with self.control.begin("trace", pds=list(pds), follow=True) as question:
+            while not question.ended:
+                for message in question.receive():
+                    if "trace" in message:
+                        yield message["trace"]
+                    elif "lost" in message:
+                        yield message
+
+    def last_calls(self, pds: Sequence[str] = ()) -> list[Answer]:
+        """The latest calls as far as the kernel remembers them, how they were answered unknown."""
+        calls: list[Answer] = self.control.ask("trace", pds=list(pds))["calls"]
+        return calls
 
     def logs(self, pd: str) -> bytes:
         """What the PD has printed, as far as it is kept (the last 256 to 512 KiB)."""

@@ -1,7 +1,8 @@
 """The control socket: JSON lines from operators, in the helper thread.
 
 `{"id": k, "op": …, …}` is answered `{"id": k, …}` or `{"id": k, "error": {"code", "message"}}`.
-The host answers `info` and `watch` itself (a watcher is then sent `{"event": {…}}` lines); every
+The host answers `info`, `watch` and `trace` itself: a watcher is then sent `{"event": {…}}` lines,
+and who follows a trace `{"trace": {…}}`, or `{"lost": n}` for lines it was too slow for. Every
 other op goes to the kernel as an Operator event and is answered when the kernel says so. What
 `down` is answered is held back until the host has taken everything apart.
 """
@@ -22,6 +23,8 @@ from caplab.kernel.host.doorbell import READABLE, Doorbell
 LINE_MAX = 64 * 1024
 UNREAD_MAX = 4 * 1024 * 1024
 """Bytes that wait for a client; one that lets more pile up is cut off."""
+TRACE_MAX = 256 * 1024
+"""Bytes of a trace that wait for a client; further lines are lost to it, and counted."""
 CLIENTS_MAX = 128
 ASKED_MAX = 64
 """Requests of one client that may be unanswered at a time."""
@@ -45,6 +48,10 @@ class Client:
         self.unread = bytearray()
         self.unsent = bytearray()
         self.watching = False
+        self.tracing: frozenset[str] | None = None
+        """The PDs whose calls it follows; all of them if it names none."""
+        self.lost = 0
+        """Lines of the trace since the last it was sent."""
         self.asked = 0
         self.no_more = False
         """It says nothing more; it goes when it has been told what it asked."""
@@ -60,6 +67,7 @@ class Control:
         path: where operators connect; made by `listen`.
         info: what the host says of itself.
         submit: passes a request's number and command on to the kernel.
+        trace: told when the first client follows a trace (True), and when the last has gone.
     """
 
     def __init__(
@@ -68,11 +76,13 @@ class Control:
         path: Path,
         info: Callable[[], Json],
         submit: Callable[[int, Json], None],
+        trace: Callable[[bool], None],
     ) -> None:
         self._doorbell = doorbell
         self._path = path
         self._info = info
         self._submit = submit
+        self._switch_trace = trace
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._clients: dict[int, Client] = {}
         self._numbers = count(1)
@@ -106,6 +116,22 @@ class Control:
         for client in [client for client in self._clients.values() if client.watching]:
             self._send(client, line)
 
+    def trace(self, lines: list[Json], lost: int) -> None:
+        """Tell who follows the trace; whoever does not read fast enough misses some of it."""
+        encoded = [(line["pd"], _encode({"trace": line})) for line in lines]
+        for client in [one for one in self._clients.values() if one.tracing is not None]:
+            client.lost += lost
+            data = bytearray()
+            for pd, line in encoded:
+                if client.tracing and pd not in client.tracing:
+                    continue
+                if len(client.unsent) + len(data) > TRACE_MAX:
+                    client.lost += 1
+                else:
+                    data += _lost(client) + line
+            if data:
+                self._send(client, bytes(data))
+
     def close(self, last: Json, patience: float) -> None:
         """Answer every `down` with `last` added, and part. With the helper thread at rest."""
         for asked, body in self._held:
@@ -113,6 +139,7 @@ class Control:
                 asked.client.unsent += _encode({"id": asked.id, **body, **last})
         end = time.monotonic() + patience
         for client in self._clients.values():
+            client.unsent += _lost(client)
             client.socket.settimeout(max(0.01, end - time.monotonic()))
             try:
                 client.socket.sendall(client.unsent)
@@ -144,6 +171,8 @@ class Control:
             return
         if events & select.EPOLLOUT:
             self._send(client, b"")
+            if not client.unsent:
+                self._send(client, _lost(client))
         if events & READABLE and client.fileno() >= 0:
             self._read(client)
 
@@ -174,6 +203,7 @@ class Control:
     def _too_long(self, client: Client) -> None:
         client.unread.clear()
         client.watching = False
+        self._follow_no_more(client)
         self._refuse(client, None, "line-too-long", f"a request has at most {LINE_MAX} bytes")
         self._part(client)
 
@@ -187,6 +217,7 @@ class Control:
             return
         self._doorbell.forget(client.fileno())
         client.socket.close()
+        self._follow_no_more(client)
         for number in [n for n, asked in self._asked.items() if asked.client is client]:
             del self._asked[number]
 
@@ -210,7 +241,7 @@ class Control:
         """Watch a client for what matters now, or drop it when nothing does any more."""
         if client.fileno() < 0:
             return
-        pending = client.unsent or client.asked or client.watching
+        pending = client.unsent or client.asked or client.watching or client.tracing is not None
         if client.no_more and not pending:
             self._drop(client)
             return
@@ -237,6 +268,11 @@ class Control:
         elif request["op"] == "watch":
             client.watching = True
             self._send(client, _encode({"id": number, "watching": True}))
+        elif request["op"] == "trace" and not _names(request.get("pds")):
+            self._refuse(client, number, "bad-request", "pds is a list of names")
+        elif request["op"] == "trace" and request.get("follow"):
+            self._follow(client, frozenset(request.get("pds") or ()))
+            self._send(client, _encode({"id": number, "tracing": True}))
         elif client.asked >= ASKED_MAX:
             what = f"{ASKED_MAX} requests of this client are unanswered"
             self._refuse(client, number, "too-many-requests", what)
@@ -245,6 +281,18 @@ class Control:
             name = next(self._numbers)
             self._asked[name] = Asked(client, number, request["op"])
             self._submit(name, request)
+
+    def _follow(self, client: Client, pds: frozenset[str]) -> None:
+        first = all(one.tracing is None for one in self._clients.values())
+        client.tracing = pds
+        if first:
+            self._switch_trace(True)
+
+    def _follow_no_more(self, client: Client) -> None:
+        if client.tracing is not None:
+            client.tracing = None
+            if all(one.tracing is None for one in self._clients.values()):
+                self._switch_trace(False)
 
     def _reply(self, asked: Asked, body: Json) -> None:
         asked.client.asked -= 1
@@ -257,3 +305,13 @@ class Control:
 
 def _encode(message: Json) -> bytes:
     return json.dumps(message).encode() + b"\n"
+
+
+def _names(pds: Any) -> bool:
+    return pds is None or (isinstance(pds, list) and all(isinstance(pd, str) for pd in pds))
+
+
+def _lost(client: Client) -> bytes:
+    """What a client is to be told of lines it has missed."""
+    lost, client.lost = client.lost, 0
+    return _encode({"lost": lost}) if lost else b""

@@ -17,6 +17,7 @@ from typing import Any
 
 from caplab.kernel.core import effects
 from caplab.kernel.core.events import Boot, Event, Exited, Interrupt, Operator, Started
+from caplab.kernel.core.kernel import Kernel
 from caplab.kernel.host import teardown
 from caplab.kernel.host.channel import Channel
 from caplab.kernel.host.control import Control
@@ -24,9 +25,9 @@ from caplab.kernel.host.doorbell import Doorbell
 from caplab.kernel.host.lines import LineFailed, Lines
 from caplab.kernel.host.loop import Loop
 from caplab.kernel.host.processes import NEVER_RAN, CannotSpawn, Processes
-from caplab.kernel.host.protocols import Core
 from caplab.kernel.host.record import Recorder
 from caplab.kernel.host.segments import Segments
+from caplab.kernel.host.trace import Tracer
 
 HANGUP_GRACE = 0.25
 """Seconds between the end of a connection and the question whether its process lives on."""
@@ -55,7 +56,7 @@ class Host:
         launcher: socket.socket,
         zygote: socket.socket,
         zygote_pid: int,
-        kernel: Core,
+        kernel: Kernel,
         step: Callable[[Event], list[effects.Effect]],
         recorder: Recorder | None = None,
     ) -> None:
@@ -84,8 +85,14 @@ class Host:
             self.doorbell, self._sender(self.zygote), self._interrupt, self._lines_changed
         )
         self.control = Control(
-            self.doorbell, run_dir / "control.sock", self._info, self._from_operator
+            self.doorbell,
+            run_dir / "control.sock",
+            self._info,
+            self._from_operator,
+            self._switch_trace,
         )
+        self._untraced = step
+        self.tracer = Tracer(kernel, step, lambda: self.doorbell.call(self._give_trace))
 
     def run(self) -> int:
         """Boot the system and serve until it is down."""
@@ -172,6 +179,15 @@ class Host:
     def _operator(self, request: int, command: dict[str, Any]) -> None:
         self._feed(lambda now: Operator(now, request, command))
 
+    def _trace(self, on: bool) -> None:
+        if on:
+            self.tracer.begin()
+        self.loop.use(self.tracer.step if on else self._untraced)
+
+    def _remembered(self, request: int, command: dict[str, Any]) -> None:
+        calls = self.tracer.remembered(self.loop.last, command.get("pds") or ())
+        self.doorbell.call(lambda: self.control.answer(request, {"calls": calls}))
+
     def _create_segment(self, effect: effects.CreateSegment) -> None:
         try:
             self.segments.create(effect)
@@ -212,7 +228,14 @@ class Host:
             post(lambda: self._never_ran(pd, f"the zygote refused PD {pd}: {message['reason']}"))
 
     def _from_operator(self, request: int, command: dict[str, Any]) -> None:
-        self.doorbell.post(lambda: self._operator(request, command))
+        act = self._remembered if command["op"] == "trace" else self._operator
+        self.doorbell.post(lambda: act(request, command))
+
+    def _switch_trace(self, on: bool) -> None:
+        self.doorbell.post(lambda: self._trace(on))
+
+    def _give_trace(self) -> None:
+        self.control.trace(*self.tracer.take())
 
     def _hangups(self, _events: int) -> None:
         for fd in self.loop.hangups.read():

@@ -181,13 +181,7 @@ class Loop:
 
     def run(self, until: Callable[[], bool] | None = None, deadline: int = FOREVER) -> None:
         """Serve until `until()` says so (by default: until the kernel has finished)."""
-        kernel, step, perform, inbox, last = (
-            self._kernel,
-            self._step,
-            self._perform,
-            self.inbox,
-            self.last,
-        )
+        kernel, perform, inbox, last = self._kernel, self._perform, self.inbox, self.last
         recv, send = super(zmq.Socket, self._router).recv, super(zmq.Socket, self._router).send
         first, rest = int(zmq.SNDMORE | zmq.NOBLOCK), int(zmq.NOBLOCK)
         tcbs, ids, now, new = self._tcbs, self._ids, time.monotonic_ns, tuple.__new__
@@ -195,6 +189,7 @@ class Loop:
         over = until or (lambda: kernel.finished)
         before = 0
         while self._between(over, deadline):
+            step = self._step
             try:
                 while True:
                     routing_id = recv()
@@ -226,6 +221,10 @@ class Loop:
                         break
             except zmq.Again:
                 self._expired = True
+
+    def use(self, step: Callable[[Event], list[Effect]]) -> None:
+        """Call something else for each event from now on. In the core thread, from the inbox."""
+        self._step = step
 
     def feed(self, event: Event) -> None:
         """Let an event happen that is not a system call just read, and perform its effects."""

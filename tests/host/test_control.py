@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from caplab.kernel.host.control import ASKED_MAX, CLIENTS_MAX, LINE_MAX, UNREAD_MAX, Control
+from caplab.kernel.host.control import (
+    ASKED_MAX,
+    CLIENTS_MAX,
+    LINE_MAX,
+    TRACE_MAX,
+    UNREAD_MAX,
+    Control,
+)
 from caplab.kernel.host.doorbell import Doorbell
 
 PATIENCE = 10.0
@@ -51,7 +58,10 @@ class Desk:
         self._arrived = threading.Condition()
         inbox: deque[Callable[[], None]] = deque()
         self.doorbell = Doorbell(inbox, lambda: None)
-        self.control = Control(self.doorbell, path, lambda: {"system": "test"}, self._submit)
+        self.traced: list[bool] = []
+        self.control = Control(
+            self.doorbell, path, lambda: {"system": "test"}, self._submit, self.traced.append
+        )
         self.control.listen()
         self.clients: list[Client] = []
 
@@ -255,3 +265,104 @@ def test_nobody_is_heard_before_the_system_has_booted(runtime_dir: Path) -> None
     desk.answer(desk.command()[0], pds=[])
     assert early.hear() == {"id": 1, "pds": []}
     desk.close()
+
+
+# -- the trace -----------------------------------------------------------------------------------
+
+
+def follow(desk: Desk, *pds: str) -> Client:
+    client = desk.client()
+    client.say({"id": 1, "op": "trace", "follow": True, "pds": list(pds)})
+    assert client.hear() == {"id": 1, "tracing": True}
+    return client
+
+
+def give(desk: Desk, *lines: dict[str, Any], lost: int = 0) -> None:
+    desk.doorbell.call(lambda: desk.control.trace(list(lines), lost))
+
+
+def test_who_follows_is_sent_the_lines_and_others_are_not(desk: Desk) -> None:
+    every, some, other = follow(desk), follow(desk, "app", "fs"), desk.client()
+    give(desk, {"pd": "app", "n": 1}, {"pd": "web", "n": 2}, {"pd": "fs", "n": 3})
+    assert [every.hear() for _ in range(3)] == [
+        {"trace": {"pd": pd, "n": n}} for n, pd in enumerate(("app", "web", "fs"), 1)
+    ]
+    assert [some.hear() for _ in range(2)] == [
+        {"trace": {"pd": "app", "n": 1}},
+        {"trace": {"pd": "fs", "n": 3}},
+    ]
+    assert other.ask({"id": 2, "op": "info"}) == {"id": 2, "system": "test"}
+    assert desk.commands == []
+
+
+def test_the_trace_is_on_while_somebody_follows(desk: Desk) -> None:
+    asker = desk.client()
+    asker.ask({"id": 1, "op": "info"})
+    assert desk.traced == []
+    first, second = follow(desk), follow(desk)
+    assert desk.traced == [True]
+    first.close()
+    asker.ask({"id": 2, "op": "info"})
+    assert desk.traced == [True]
+    second.say(b"x" * (LINE_MAX + 1))  # a client that is parted from follows no more
+    assert error(second.hear()) == "line-too-long"
+    assert second.hear() is None
+    asker.ask({"id": 3, "op": "info"})
+    assert desk.traced == [True, False]
+    follow(desk)
+    assert desk.traced == [True, False, True]
+
+
+def test_a_slow_reader_loses_lines_and_is_told_how_many(desk: Desk) -> None:
+    slow, quick = follow(desk), follow(desk)
+    line = {"pd": "app", "text": "x" * 10_000}
+    lines = 200
+    heard = []
+    for _ in range(lines):
+        give(desk, line)
+        heard.append(quick.hear())
+    assert heard == [{"trace": line}] * lines
+    got = missed = 0
+    while got + missed < lines:
+        message = slow.hear()
+        assert message is not None
+        got += "trace" in message
+        missed += message.get("lost", 0)
+    assert missed > 0
+    assert got * 10_000 > TRACE_MAX
+    give(desk, line)
+    assert slow.hear() == {"trace": line}
+
+
+def test_what_was_lost_on_the_way_is_said_before_the_next_line(desk: Desk) -> None:
+    client = follow(desk)
+    give(desk, {"pd": "app"}, lost=5)
+    assert [client.hear(), client.hear()] == [{"lost": 5}, {"trace": {"pd": "app"}}]
+
+
+def test_what_was_lost_last_is_said_at_the_end(runtime_dir: Path) -> None:
+    desk = Desk(runtime_dir / "control.sock")
+    desk.open()
+    client = follow(desk)
+    give(desk, lost=2)
+    desk.doorbell.stop()
+    desk.control.close({}, 1.0)
+    assert [client.hear(), client.hear()] == [{"lost": 2}, None]
+    client.close()
+    desk.doorbell.close()
+
+
+def test_pds_that_are_no_names_are_refused(desk: Desk) -> None:
+    for pds in ("app", [1], {"a": 1}):
+        answer = desk.client().ask({"id": 1, "op": "trace", "follow": True, "pds": pds})
+        assert error(answer) == "bad-request"
+    assert desk.traced == []
+
+
+def test_the_calls_that_are_remembered_are_asked_for_like_anything_else(desk: Desk) -> None:
+    client = desk.client()
+    client.say({"id": 1, "op": "trace", "pds": ["app"]})
+    request, command = desk.command()
+    assert command == {"op": "trace", "pds": ["app"]}
+    desk.answer(request, calls=[])
+    assert client.hear() == {"id": 1, "calls": []}

@@ -31,6 +31,31 @@ def start(runtime_dir: Path) -> Iterator[Make]:
         lab.__exit__()
 
 
+def test_another_step_may_take_the_place_of_the_kernels_and_give_it_back(start: Make) -> None:
+    lab = start(FakeKernel(echo))
+    (one,) = lab.pd(1, 1)
+    peer = lab.peer(one)
+    seen: list[Event] = []
+
+    def traced(event: Event) -> list[Effect]:
+        seen.append(event)
+        return lab.kernel.step(event)
+
+    def ask(word: bytes) -> None:
+        peer.send(word)
+        assert peer.recv() == word
+
+    ask(b"before")
+    assert lab.loop._step == lab.kernel.step  # nobody traces: nothing stands between
+    lab.call(lambda: lab.loop.use(traced))
+    ask(b"traced")
+    lab.call(lambda: lab.loop.feed(Work(1)))
+    lab.call(lambda: lab.loop.use(lab.kernel.step))
+    ask(b"after")
+    assert [type(event) for event in seen] == [Syscall, Work]
+    assert [event.frame for event in lab.kernel.seen(Syscall)] == [b"before", b"traced", b"after"]
+
+
 # -- who is calling ----------------------------------------------------------------------------
 
 

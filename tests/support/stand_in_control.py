@@ -26,7 +26,8 @@ ROW = {
 class StandIn:
     """Answers each operation from `answers`; a list of them gives one after the other.
 
-    An answer may be a dict, an error as `{"error": …}`, or None: the system ends before it answers.
+    An answer may be a dict, an error as `{"error": …}`, a tuple of dicts that are sent one after the
+    other, or None: the system ends before it answers.
     `requests` collects what was asked.
     """
 
@@ -70,8 +71,9 @@ class StandIn:
             answer = self.answers.get(request["op"], {"error": {"code": "x", "message": "no"}})
             if isinstance(answer, list):
                 answer = answer.pop(0)
-            if answer is not None:
-                connection.sendall(json.dumps({"id": request["id"], **answer}).encode() + b"\n")
+            lines = answer if isinstance(answer, tuple) else () if answer is None else (answer,)
+            for line in lines:
+                connection.sendall(json.dumps({"id": request["id"], **line}).encode() + b"\n")
             connection.close()
 
     def hang_up(self) -> None:
