@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from caplab.kernel.abi import ANSWER, HEADER_SIZE, REQUEST, AnswerFlag, Inv, ObjectType, Status, Sys
-from caplab.kernel.core import syscalls
+from caplab.kernel.core import cspace, syscalls
 from caplab.kernel.core.effects import Effect, Resume
 from caplab.kernel.core.events import Deadline, Event, Exited, Interrupt, Operator, Syscall
 from caplab.kernel.core.kernel import Kernel
@@ -158,7 +158,7 @@ class Tracer:
 
     def _line(self, tcb: TCB, call: int, cptr: int, label: int, size: int, ncaps: int) -> Line:
         row = syscalls.ROWS.get(call)
-        slot = tcb.slots.get(cptr) if row is not None and row.takes_cap else None
+        slot = cspace.lookup(tcb, cptr) if row is not None and row.takes_cap else None
         cap = None if slot is None else slot.cap
         if call == Sys.REPLY:
             named = None if tcb.caller is None else generation(tcb.caller.caller.pd)

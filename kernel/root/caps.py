@@ -11,13 +11,14 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from caplab.kernel.abi import ObjectType, Rights, Status
-from caplab.kernel.core.cap import is_parent
+from caplab.kernel.core.cap import BADGED, is_parent
 from caplab.kernel.core.effects import Answer
 from caplab.kernel.core.jobs import Job
 from caplab.kernel.root.look import type_name
 
 if TYPE_CHECKING:
     from caplab.kernel.core.cap import Cap, Cause, Slot
+    from caplab.kernel.core.cnode import CNode
     from caplab.kernel.core.kernel import Kernel
     from caplab.kernel.root.pd import PD
 
@@ -37,8 +38,9 @@ class Listing(Job):
         self.request = request
         self.pd = pd
         self.tree = tree
-        slots = pd.cspace.slots
-        self.todo = deque(slots[index] for index in sorted(slots))
+        self.todo = deque(
+            cnode.slots[index] for cnode in _tables(pd) for index in sorted(cnode.slots)
+        )
         self.names: dict[int, list[str]] = {}
         for name, entry in pd.names.items():
             self.names.setdefault(entry.slot, []).append(name)
@@ -62,7 +64,8 @@ class Listing(Job):
     def _row(self, slot: Slot) -> None:
         if slot.cap is None and slot.cause is None:
             return
-        row = _row(slot, self.names.get(slot.index, []))
+        first = slot.cnode is self.pd.cspace
+        row = _row(slot, self.names.get(slot.index, []) if first else [])
         self.rows.append(row)
         self.left -= 1
         if self.tree:
@@ -143,15 +146,29 @@ class Walk:
         return False
 
 
+def _tables(pd: PD) -> list[CNode]:
+    """The CNodes a PD's pointers lead to, its first CSpace first. Another PD's first CSpace is
+    one capability to whoever has one, not a list of what may be done with it."""
+    roots = (tcb.root for tcb in pd.tcbs)
+    found = [pd.cspace, *(root.obj for root in roots if root is not None)]
+    tables: dict[CNode, None] = {}
+    for cnode in found:
+        if cnode not in tables and not (cnode.gift and cnode is not pd.cspace):
+            tables[cnode] = None
+            found += cnode.nodes.values()
+    return list(tables)
+
+
 def _row(slot: Slot, names: list[str]) -> Row:
     cap = slot.cap
     return {
         "slot": slot.index,
+        "cnode": _cnode(slot),
         "names": names if cap is not None else [],
         "type": None if cap is None else type_name(cap.type),
         "object": None if cap is None else target(cap),
         "rights": None if cap is None else rights_of(cap.rights),
-        "badge": None if cap is None else cap.badge,
+        "badge": None if cap is None else _badge(cap),
         "from": slot.origin or None,
         "gone": None if slot.cause is None else _tombstone(slot.cause),
     }
@@ -176,10 +193,22 @@ def _kin(slot: Slot, depth: int) -> Row:
         "pd": pd.name,
         "generation": pd.generation,
         "slot": slot.index,
+        "cnode": _cnode(slot),
+        "tcb": None if slot.cnode.tcb is None else slot.cnode.tcb.name,
         "type": type_name(cap.type),
         "rights": rights_of(cap.rights),
-        "badge": cap.badge,
+        "badge": _badge(cap),
     }
+
+
+def _cnode(slot: Slot) -> int | None:
+    """The number of the CNode a slot is in; none for a first CSpace and a TCB's own slots."""
+    return None if slot.cnode.gift else -slot.cnode.number
+
+
+def _badge(cap: Cap) -> int:
+    """Capabilities without badges keep other things there."""
+    return cap.badge if cap.type in BADGED else 0
 
 
 def target(cap: Cap) -> str:
@@ -189,8 +218,11 @@ def target(cap: Cap) -> str:
         return generation(found.owner)
     if cap.type == ObjectType.REPLY:
         return found.caller.name if found.caller.pd is None else generation(found.caller.pd)
-    if cap.type == ObjectType.CNODE and found.pd is not None:
-        return generation(found.pd)
+    if cap.type == ObjectType.CNODE:
+        # Numbers from 0 up are those of PDs and their first CSpaces.
+        return generation(found.pd) if found.gift else str(-found.number)
+    if cap.type == ObjectType.UNTYPED:
+        return f"{found.number}, {cap.badge} of {1 << found.bits} bytes used"
     if cap.type == ObjectType.PD:
         return generation(found)
     return str(found.name if hasattr(found, "name") else found.number)

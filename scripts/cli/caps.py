@@ -50,10 +50,10 @@ def as_tree(row: dict[str, Any]) -> None:
     """One slot, its ancestors from the nearest on, and its descendants."""
     names = "".join(f" {name}" for name in row["names"])
     if row["type"] is None:
-        print(show.harmless(f"{row['slot']}  {tombstone(row['gone'])}"))
+        print(show.harmless(f"{place(row)}  {tombstone(row['gone'])}"))
         return
     origin = f", from {row['from']}" if row["from"] else ""
-    print(show.harmless(f"{row['slot']}{names}  {thing(row)} {_rights(row)}{origin}"))
+    print(show.harmless(f"{place(row)}{names}  {thing(row)} {_rights(row)}{origin}"))
     for kin in row["parents"]:
         print(show.harmless(f"  from {_kin(kin)}"))
     for kin in row["derived"]:
@@ -65,6 +65,11 @@ def as_tree(row: dict[str, Any]) -> None:
 def thing(row: dict[str, Any]) -> str:
     """`endpoint serial/gen0`."""
     return f"{row['type']} {row['object']}"
+
+
+def place(row: dict[str, Any]) -> str:
+    """The slot of a first CSpace; of another CNode, with its number before."""
+    return str(row["slot"]) if row["cnode"] is None else f"{row['cnode']}:{row['slot']}"
 
 
 def badge(number: int | None) -> str:
@@ -85,12 +90,13 @@ def _rights(row: dict[str, Any]) -> str:
 
 
 def _kin(kin: dict[str, Any]) -> str:
-    return f"{kin['pd']}/gen{kin['generation']} slot {kin['slot']}  {_rights(kin)}"
+    where = f"slot {place(kin)}" if kin["tcb"] is None else f"root of thread {kin['tcb']}"
+    return f"{kin['pd']}/gen{kin['generation']} {where}  {_rights(kin)}"
 
 
 def _line(row: dict[str, Any]) -> tuple[object, ...]:
     return (
-        row["slot"],
+        place(row),
         " ".join(row["names"]),
         "" if row["type"] is None else thing(row),
         row["rights"],

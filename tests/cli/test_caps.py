@@ -6,6 +6,7 @@ from typing import Any
 
 SLOT: dict[str, Any] = {
     "slot": 512,
+    "cnode": None,
     "names": ["console"],
     "type": "endpoint",
     "object": "serial/gen0",
@@ -27,6 +28,8 @@ KIN: dict[str, Any] = {
     "generation": 0,
     "slot": 3,
     "type": "endpoint",
+    "cnode": None,
+    "tcb": None,
     "rights": "RWGP",
     "badge": 0,
 }
@@ -54,7 +57,7 @@ def test_the_table_has_a_line_for_each_slot_and_why_it_is_empty(
 
 def test_the_tree_goes_from_ancestors_to_descendants(caplab: Callable, stand_in: Callable) -> None:
     child = {**KIN, "pd": "web", "slot": 9, "badge": 5, "rights": "-W--"}
-    grandchild = {**child, "slot": 10, "depth": 2}
+    grandchild = {**child, "slot": 10, "cnode": 7, "depth": 2}
     tree = {"parents": [KIN], "derived": [child, grandchild], "more_derived": 3}
     empty = {"parents": [], "derived": [], "more_derived": 0}
     stand_in(caps=answer({**SLOT, **tree}, {**EMPTIED, **empty}))
@@ -62,7 +65,7 @@ def test_the_tree_goes_from_ancestors_to_descendants(caplab: Callable, stand_in:
         "512 console  endpoint serial/gen0 -WGP badge 2, from serial",
         "  from root/gen0 slot 3  RWGP",
         "  to   web/gen0 slot 9  -W-- badge 5",
-        "    to   web/gen0 slot 10  -W-- badge 5",
+        "    to   web/gen0 slot 7:10  -W-- badge 5",
         "  and 3 more",
         "20  REVOKED by fs/gen1, event 77",
     ]

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from caplab.kernel.abi import ObjectType, Status, Sys
+from caplab.kernel.abi import SLOT_CNODE, SLOT_TCB, ObjectType, Status, Sys
+from caplab.kernel.core.cap import guard_word
 from caplab.kernel.core.events import Exited, Interrupt, Syscall
 from caplab.kernel.host import trace
 from caplab.kernel.host.trace import Tracer
@@ -120,6 +121,23 @@ def test_an_empty_slot_and_a_call_nobody_knows_are_lines_too() -> None:
     app.send_frame(encode(200, 5))  # type: ignore[arg-type]
     line = traced.line()
     assert (line["call"], line["cptr"], line["status"]) == ("200", 5, "INVALID_ARGUMENT")
+
+
+def test_a_pointer_of_several_levels_is_followed() -> None:
+    traced = Traced(pair())
+    fs, app = traced.lab["fs"], traced.lab["app"]
+    made = {"type": int(ObjectType.CNODE), "size_bits": 4, "num_objects": 1}
+    where = {"node_index": 0, "node_depth": 0, "node_offset": 20}
+    ok(app.invoke("untyped_retype", "untyped", caps=[SLOT_CNODE], **made, **where))
+    copy = {"dest_index": 3, "dest_depth": 4, "src_index": app.slot("fs"), "src_depth": 64}
+    ok(app.invoke("cnode_copy", 20, caps=[SLOT_CNODE], rights=15, **copy))
+    words = {"fault_ep": 0, "cspace_root_data": guard_word(0, 60), "vspace_root_data": 0}
+    ok(app.invoke("tcb_set_space", SLOT_TCB, caps=[20, SLOT_CNODE], **words))
+    fs.recv()
+    traced.lines()
+    app.send(3)
+    line = next(line for line in traced.lines() if line["pd"] == "app")
+    assert (line["cptr"], line["target"]) == (3, "endpoint fs/gen0")
 
 
 def test_time_an_operator_and_an_interrupt_may_answer() -> None:

@@ -34,6 +34,7 @@ def test_a_row_has_object_rights_badge_name_and_giver() -> None:
     slot = app.slot("fs")
     assert listed(lab, "app")[slot] == {
         "slot": slot,
+        "cnode": None,
         "names": ["fs"],
         "type": "endpoint",
         "object": "fs/gen0",
@@ -149,6 +150,8 @@ def test_the_tree_leads_to_what_a_capability_was_derived_from_in_other_pds() -> 
         "pd": "app",
         "generation": 0,
         "slot": 20,
+        "cnode": None,
+        "tcb": None,
         "type": "endpoint",
         "rights": "-WGP",
         "badge": 2,
@@ -201,6 +204,49 @@ def test_a_copy_without_its_original_has_no_parent() -> None:
     ok(app.delete(20))
     row = listed(lab, "app", tree=True)[21]
     assert row["parents"] == row["derived"] == []
+
+
+def retype(app: Thread, kind: ObjectType, slot: int, size_bits: int = 0) -> None:
+    words = {"node_index": 0, "node_depth": 0, "node_offset": slot, "num_objects": 1}
+    made = {"type": int(kind), "size_bits": size_bits}
+    ok(app.invoke("untyped_retype", "untyped", caps=[SLOT_CNODE], **made, **words))
+
+
+def test_objects_are_derived_from_the_untyped_they_were_made_of() -> None:
+    lab = pair()
+    app = lab["app"]
+    retype(app, ObjectType.ENDPOINT, 30)
+    ok(app.mint(30, 31, badge=5))
+    rows = listed(lab, "app", tree=True)
+    memory = rows[app.slot("untyped")]
+    assert (memory["type"], memory["badge"]) == ("untyped", 0)
+    assert memory["object"].endswith(" 16 of 4194304 bytes used")
+    assert places(memory["derived"]) == [("app", 30, 1), ("app", 31, 2)]
+    assert [one["slot"] for one in rows[31]["parents"]] == [30, memory["slot"]]
+
+
+def test_the_slots_of_a_second_level_are_the_pds_too() -> None:
+    lab = pair()
+    app = lab["app"]
+    retype(app, ObjectType.CNODE, 20, 4)
+    words = {"dest_index": 3, "dest_depth": 4, "src_index": app.slot("fs"), "src_depth": 64}
+    ok(app.invoke("cnode_copy", 20, caps=[SLOT_CNODE], rights=Rights.WRITE, **words))
+    rows = lab.operator("caps", pd="app", tree=True)["slots"]
+    number = -app.cap(20).obj.number
+    (inner,) = [row for row in rows if row["cnode"] is not None]
+    assert (inner["cnode"], inner["slot"], inner["names"]) == (number, 3, [])
+    assert (inner["object"], inner["rights"]) == ("fs/gen0", "-W--")
+    assert inner["parents"][0]["slot"] == app.slot("fs")
+    outer = next(row for row in rows if (row["cnode"], row["slot"]) == (None, 20))
+    assert (outer["type"], outer["object"], outer["badge"]) == ("cnode", str(number), 0)
+    (below,) = next(row for row in rows if "fs" in row["names"])["derived"]
+    assert (below["cnode"], below["slot"], below["tcb"]) == (number, 3, None)
+
+
+def test_the_root_of_a_threads_cspace_is_derived_from_its_cnode_capability() -> None:
+    lab = pair()
+    row = listed(lab, "app", tree=True)[SLOT_CNODE]
+    assert ("app", "cnode") in {(one["tcb"], one["type"]) for one in row["derived"]}
 
 
 # -- long lists ----------------------------------------------------------------------------------

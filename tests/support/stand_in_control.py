@@ -26,8 +26,8 @@ ROW = {
 class StandIn:
     """Answers each operation from `answers`; a list of them gives one after the other.
 
-    An answer may be a dict, an error as `{"error": …}`, a tuple of dicts that are sent one after the
-    other, or None: the system ends before it answers.
+    An answer may be a dict, an error as `{"error": …}`, a tuple of dicts (lines, one after the
+    other), or None: the system ends before it answers.
     `requests` collects what was asked.
     """
 
