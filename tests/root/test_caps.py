@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from caplab.kernel.abi import ObjectType, Rights
+from caplab.kernel.abi import SLOT_CNODE, SLOT_TCB, ObjectType, Rights
 from caplab.kernel.core.events import Work
 from caplab.kernel.core.jobs import SLICE
 from caplab.kernel.core.kernel import Kernel
@@ -243,8 +243,10 @@ def test_the_slots_of_a_second_level_are_the_pds_too() -> None:
     assert (below["cnode"], below["slot"], below["tcb"]) == (number, 3, None)
 
 
-def test_the_root_of_a_threads_cspace_is_derived_from_its_cnode_capability() -> None:
+def test_a_root_given_to_a_thread_is_derived_from_the_capability_that_was_given() -> None:
     lab = pair()
+    words = {"fault_ep": 0, "cspace_root_data": 0, "vspace_root_data": 0}
+    ok(lab["app"].invoke("tcb_set_space", SLOT_TCB, caps=[SLOT_CNODE, SLOT_CNODE], **words))
     row = listed(lab, "app", tree=True)[SLOT_CNODE]
     assert ("app", "cnode") in {(one["tcb"], one["type"]) for one in row["derived"]}
 
