@@ -169,6 +169,7 @@ def test_a_daemon_that_a_pd_left_behind_is_ended_with_the_system(started: Starte
 
 @with_kernel("prints")
 def test_the_kernel_dies_with_its_launcher(started: Started) -> None:
+    started.ready()
     started.process.kill()
     started.process.wait(20)
     # Our own child now (the baseline adopts orphans): its status says what ended it.
