@@ -149,6 +149,8 @@ class Inv(IntEnum):
     TCB_UNBIND_NOTIFICATION = 19
     TCB_WRITE_REGISTERS = 20
     TCB_SET_SPACE = 21
+    TCB_READ_REGISTERS = 22
+    TCB_CONFIGURE = 23
     CNODE_COPY = 32
     CNODE_MINT = 33
     CNODE_MOVE = 34
@@ -204,13 +206,33 @@ WORK_BIT, INTERRUPT_BIT = 1 << 0, 1 << 1
 BADGE_OBJ_ID_NULL = (1 << 24) - 1
 
 
+REGISTERS = (
+    *("rip", "rsp", "rflags", "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp"),
+    *("r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "fs_base", "gs_base"),
+)
+"""The toy register file of a TCB, in the order of seL4_UserContext on x86-64. A parked TCB starts
+at the entry in `rip` with the argument in `rdi`; the others only are what was written to them."""
+REG_IP, REG_SP, REG_FLAGS, REG_ARG = 0, 1, 2, 8
+UNKNOWN_SYSCALL_REGISTERS = (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 0, 1, 2)
+"""Registers by their place in an UNKNOWN_SYSCALL message (rax … rbp, r8 … r15, rip, rsp, rflags);
+the number of the call follows them."""
+USER_EXCEPTION_REGISTERS = (0, 1, 2)
+"""The same of a USER_EXCEPTION message (rip, rsp, rflags); number and code follow them."""
+
+
 class FaultLabel(IntEnum):
-    """Labels of fault messages (seL4 non-MCS)."""
+    """Labels of fault messages (seL4 non-MCS), and their words."""
 
     CAP_FAULT = 1
+    """rip; the pointer; 1 while receiving; a LookupFailure; its details (bits left and, for a
+    depth, bits found; for a guard, guard found, bits found)."""
     UNKNOWN_SYSCALL = 2
+    """19 words: UNKNOWN_SYSCALL_REGISTERS, the number of the call."""
     USER_EXCEPTION = 3
+    """5 words: USER_EXCEPTION_REGISTERS, number and code of the exception."""
     VM_FAULT = 5
+    """4 words: rip; the address; 1 for an instruction fetch; the fault status (x86-64's error
+    code: 2 for a write, 4 from a user, 16 for a fetch)."""
 
 
 def notification_badge(bits: int) -> int:

@@ -53,7 +53,7 @@ def tcb_set_space(
     cspace_root: int,
     vspace_root: int,
 ) -> Answer:
-    """Change the root of a TCB's CSpace while it lives.
+    """Change the root of a TCB's CSpace and its fault handler while it lives.
 
     seL4: seL4_TCB_SetSpace
     """
@@ -66,14 +66,48 @@ def tcb_set_space(
     )
 
 
-def tcb_write_registers(
-    transport: Transport, cptr: int, resume: int, arch_flags: int, count: int, ip: int, arg: int
+def tcb_configure(
+    transport: Transport,
+    cptr: int,
+    fault_ep: int,
+    cspace_root_data: int,
+    vspace_root_data: int,
+    buffer: int,
+    cspace_root: int,
+    vspace_root: int,
+    buffer_frame: int,
 ) -> Answer:
-    """Set where a parked TCB starts: entry number and one word for it.
+    """Give a TCB its CSpace, its fault handler and its message buffer in one call.
+
+    seL4: seL4_TCB_Configure
+    """
+    return invoke_words(
+        transport,
+        cptr,
+        23,
+        (fault_ep, cspace_root_data, vspace_root_data, buffer),
+        (cspace_root, vspace_root, buffer_frame),
+    )
+
+
+def tcb_read_registers(
+    transport: Transport, cptr: int, suspend_source: int, arch_flags: int, count: int
+) -> Answer:
+    """Read the first registers of a TCB.
+
+    seL4: seL4_TCB_ReadRegisters
+    """
+    return invoke_words(transport, cptr, 22, (suspend_source, arch_flags, count), ())
+
+
+def tcb_write_registers(
+    transport: Transport, cptr: int, resume: int, arch_flags: int, count: int, *registers: int
+) -> Answer:
+    """Write the first registers of a TCB: for a parked one, where it starts and with which word.
 
     seL4: seL4_TCB_WriteRegisters
     """
-    return invoke_words(transport, cptr, 20, (resume, arch_flags, count, ip, arg), ())
+    return invoke_words(transport, cptr, 20, (resume, arch_flags, count, *registers), ())
 
 
 def cnode_copy(

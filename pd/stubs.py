@@ -48,8 +48,8 @@ _STOP, _CRASH = int(Status.STOP), int(Status.CRASH)
 _pack_request = REQUEST.pack
 _unpack_answer = ANSWER.unpack_from
 _HEADER = ANSWER.size
-WORDS = tuple(Struct(f"<{count}Q") for count in range(8))
-"""Packers of so many words."""
+WORDS = tuple(Struct(f"<{count}Q") for count in range(24))
+"""Packers of so many words: at most as many as TCB_WriteRegisters sends with all registers."""
 
 
 class Answer(NamedTuple):

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from caplab.kernel.abi import Status
+from caplab.kernel.abi import REG_ARG, REG_IP, Status
 from caplab.kernel.core import endpoint as endpoints
 from caplab.kernel.core import reply as replies
 from caplab.kernel.core import requests
 from caplab.kernel.core.cap import Cause
 from caplab.kernel.core.effects import Continue, Resume, Stop
 from caplab.kernel.core.outcome import Result
-from caplab.kernel.core.states import INACTIVE, NOTIFICATION, RECV, REPLY, RUNNING, SEND
+from caplab.kernel.core.states import (
+    INACTIVE,
+    NOTIFICATION,
+    PARKED,
+    RECV,
+    REPLY,
+    RUNNING,
+    SEND,
+)
 
 if TYPE_CHECKING:
     from caplab.kernel.core.kernel import Kernel
@@ -59,7 +67,20 @@ def resume(k: Kernel, tcb: TCB) -> None:
             k.execute(tcb)
 
 
+def wake(k: Kernel, tcb: TCB) -> None:
+    """Let a live TCB run: start a parked one, continue any other; see tcb.resume."""
+    if tcb.state == PARKED and not tcb.suspended:
+        unpark(k, tcb)
+    elif tcb.state == RUNNING and tcb.fresh and not tcb.suspended:
+        # Its Park is still on the way here: it starts when that arrives.
+        tcb.start = True
+    else:
+        resume(k, tcb)
+
+
 def unpark(k: Kernel, tcb: TCB) -> None:
     """Answer a Park with the entry written last."""
     tcb.start = tcb.fresh = False
-    k.finish(tcb, Result(body=requests.pack_words((tcb.arg,)), label=tcb.ip))
+    registers = tcb.registers
+    body = requests.pack_words((registers[REG_ARG],))
+    k.finish(tcb, Result(body=body, label=registers[REG_IP]))

@@ -50,7 +50,7 @@ def _tcb(tcb: TCB) -> list[Any]:
         tcb.caller.caller.number if tcb.caller is not None else 0,
         tcb.bound.number if tcb.bound is not None else 0,
         tcb.withheld is not None,
-        [tcb.ip, tcb.arg, tcb.start, tcb.fresh],
+        [tcb.start, tcb.fresh, tcb.fault_ep, *tcb.registers],
     ]
 
 

@@ -19,6 +19,7 @@ from caplab.kernel.core import (
     frame,
     irq,
     notification,
+    registers,
     reply,
     tcb,
     untyped,
@@ -57,6 +58,8 @@ class Invocation(NamedTuple):
     caps: tuple[str, ...] = ()
     body: str = "words"
     """`words`, or `msgpack` for a map of named arguments, or `none`."""
+    rest: str = ""
+    """What the words that follow those of `words` are, if any number of them may."""
 
 
 SYSCALLS: tuple[Syscall, ...] = (
@@ -78,7 +81,6 @@ SYSCALLS: tuple[Syscall, ...] = (
 
 _DEST = ("dest_index", "dest_depth", "src_index", "src_depth")
 _PATH = ("index", "depth")
-_REGISTERS = ("resume", "arch_flags", "count", "ip", "arg")
 _TCB, _CNODE, _IRQ = ObjectType.TCB, ObjectType.CNODE, ObjectType.IRQ_HANDLER
 _FRAME, _PD = ObjectType.FRAME, ObjectType.PD
 
@@ -104,7 +106,27 @@ INVOCATIONS: tuple[Invocation, ...] = (
         ("cspace_root", "vspace_root"),
     ),
     Invocation(
-        Inv.TCB_WRITE_REGISTERS, "tcb_write_registers", _TCB, tcb.write_registers, _REGISTERS
+        Inv.TCB_CONFIGURE,
+        "tcb_configure",
+        _TCB,
+        tcb.configure,
+        ("fault_ep", "cspace_root_data", "vspace_root_data", "buffer"),
+        ("cspace_root", "vspace_root", "buffer_frame"),
+    ),
+    Invocation(
+        Inv.TCB_READ_REGISTERS,
+        "tcb_read_registers",
+        _TCB,
+        registers.read,
+        ("suspend_source", "arch_flags", "count"),
+    ),
+    Invocation(
+        Inv.TCB_WRITE_REGISTERS,
+        "tcb_write_registers",
+        _TCB,
+        registers.write,
+        ("resume", "arch_flags", "count"),
+        rest="registers",
     ),
     Invocation(Inv.CNODE_COPY, "cnode_copy", _CNODE, cnode.copy, (*_DEST, "rights"), ("src_root",)),
     Invocation(

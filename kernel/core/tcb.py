@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from caplab.kernel.abi import SIZE_BITS, ObjectType, Status
+from caplab.kernel.abi import REGISTERS, SIZE_BITS, ObjectType, Status
 from caplab.kernel.core import blocking, cspace, message, reach
 from caplab.kernel.core.cap import Cap, Cause, with_guard
 from caplab.kernel.core.outcome import OK, Outcome, Result, error
 from caplab.kernel.core.reply import Reply, drop
-from caplab.kernel.core.states import DEAD, PARKED, RUNNING
+from caplab.kernel.core.states import DEAD, RUNNING
 
 if TYPE_CHECKING:
     from caplab.kernel.core.cap import Slot
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from caplab.kernel.core.notification import Notification
 
 
+BUFFER_ALIGNMENT = 1 << 10
+"""Of a message buffer's address, in bytes (seL4_IPCBufferSizeBits)."""
 NO_SLOTS: Mapping[int, Slot] = MappingProxyType({})
 
 
@@ -48,7 +50,6 @@ class TCB:
     """One thread of a PD, as the kernel sees it."""
 
     __slots__ = (
-        "arg",
         "badge",
         "base",
         "bits",
@@ -56,16 +57,17 @@ class TCB:
         "caller",
         "calls",
         "deadline",
+        "fault_ep",
         "fresh",
         "gate",
         "grant",
         "hidden",
         "index",
-        "ip",
         "number",
         "on",
         "pd",
         "refs",
+        "registers",
         "reply",
         "reply_right",
         "request",
@@ -112,8 +114,9 @@ class TCB:
         """Resumed before its Park arrived."""
         self.fresh = False
         """Registers were written since it was started last."""
-        self.ip = 0
-        self.arg = 0
+        self.registers = [0] * len(REGISTERS)
+        self.fault_ep = 0
+        """Pointer, in its own CSpace, to the endpoint its faults are sent to."""
         self.refs = 0
 
     def set_root(self, root: Cap | None) -> None:
@@ -185,13 +188,7 @@ def resume(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     target: TCB = cap.obj
     if target.state == DEAD:
         return error(Status.ILLEGAL_OPERATION)
-    if target.state == PARKED and not target.suspended:
-        blocking.unpark(k, target)
-    elif target.state == RUNNING and target.fresh and not target.suspended:
-        # Its Park is still on the way here: it starts when that arrives.
-        target.start = True
-    else:
-        blocking.resume(k, target)
+    blocking.wake(k, target)
     return OK
 
 
@@ -205,11 +202,14 @@ def give_root(k: Kernel, target: TCB, root: Cap, source: Slot | None) -> None:
 
 
 def set_space(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
-    """Change the root of a TCB's CSpace while it lives.
+    """Change the root of a TCB's CSpace and its fault handler while it lives.
+
+    The fault handler is looked up at each fault, in the CSpace the TCB has then.
 
     seL4:      seL4_TCB_SetSpace
     Object:    TCB
-    Arguments: fault_ep, cspace_root_data (a guard, or 0 to keep it), vspace_root_data;
+    Arguments: fault_ep (pointer, in the TCB's CSpace, to the endpoint of its fault handler),
+        cspace_root_data (a guard, or 0 to keep it), vspace_root_data;
         caps: cspace_root, vspace_root
     Errors:    TRUNCATED_MESSAGE, ILLEGAL_OPERATION (not a CNode, the guard does not fit, or the
         TCB has ended)
@@ -221,15 +221,60 @@ def set_space(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     if len(caller.request.caps) < 2:
         return error(Status.TRUNCATED_MESSAGE)
     target: TCB = cap.obj
+    found = _new_root(caller, target, words[1])
+    if isinstance(found, Result):
+        return found
+    _enter_space(k, caller, target, words[0], found)
+    return OK
+
+
+def configure(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Give a TCB its CSpace, its fault handler and its message buffer in one call.
+
+    seL4:      seL4_TCB_Configure
+    Object:    TCB
+    Arguments: fault_ep, cspace_root_data, vspace_root_data (as TCB_SetSpace), buffer (address of
+        the message buffer, or 0 for none); caps: cspace_root, vspace_root, buffer_frame
+    Errors:    as TCB_SetSpace; ALIGNMENT_ERROR (buffer), ILLEGAL_OPERATION (buffer_frame is no
+        page, and buffer is not 0)
+    Differs:   as TCB_SetSpace; a TCB's messages travel in frames, so the buffer is only checked
+    """
+    words = message.words(caller, 4)
+    if isinstance(words, Result):
+        return words
+    if len(caller.request.caps) < 3:
+        return error(Status.TRUNCATED_MESSAGE)
+    target: TCB = cap.obj
+    if words[3]:
+        page = cspace.lookup(caller, caller.request.caps[2])
+        if page is None or page.cap is None or page.cap.type != ObjectType.FRAME:
+            return error(Status.ILLEGAL_OPERATION)
+        if words[3] % BUFFER_ALIGNMENT:
+            return error(Status.ALIGNMENT_ERROR)
+    found = _new_root(caller, target, words[1])
+    if isinstance(found, Result):
+        return found
+    _enter_space(k, caller, target, words[0], found)
+    return OK
+
+
+def _new_root(caller: TCB, target: TCB, data: int) -> tuple[Cap, Slot] | Result:
+    """The CNode capability sent first, with its new guard, and the slot it comes from."""
     slot = cspace.lookup(caller, caller.request.caps[0])
     if slot is None or slot.cap is None or slot.cap.type != ObjectType.CNODE:
         return error(Status.ILLEGAL_OPERATION)
-    root = with_guard(slot.cap, words[1]) if words[1] else slot.cap
+    root = with_guard(slot.cap, data) if data else slot.cap
     if root is None or target.state == DEAD:
         return error(Status.ILLEGAL_OPERATION)
-    give_root(k, target, root, slot)
+    return root, slot
+
+
+def _enter_space(
+    k: Kernel, caller: TCB, target: TCB, fault_ep: int, found: tuple[Cap, Slot]
+) -> None:
+    target.fault_ep = fault_ep
+    give_root(k, target, *found)
     reach.refresh(k, k.cause(Status.REVOKED, caller.pd))
-    return OK
 
 
 def bind_notification(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
@@ -268,28 +313,4 @@ def unbind_notification(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         return error(Status.ILLEGAL_OPERATION)
     target.bound.bound = None
     target.bound = None
-    return OK
-
-
-def write_registers(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
-    """Set where a parked TCB starts: entry number and one word for it.
-
-    seL4:      seL4_TCB_WriteRegisters
-    Object:    TCB
-    Arguments: resume (1: start at once), arch_flags, count, ip, arg
-    Errors:    TRUNCATED_MESSAGE, RANGE_ERROR (count is not 2), ILLEGAL_OPERATION (self, or ended)
-    Differs:   the toy register file has two registers, the entry and its argument
-    """
-    words = message.words(caller, 5)
-    if isinstance(words, Result):
-        return words
-    target: TCB = cap.obj
-    start, _, count, ip, arg = words
-    if count != 2:
-        return error(Status.RANGE_ERROR, 2, 2)
-    if target is caller or target.state == DEAD:
-        return error(Status.ILLEGAL_OPERATION)
-    target.ip, target.arg, target.fresh = ip, arg, True
-    if start:
-        return resume(k, caller, cap)
     return OK

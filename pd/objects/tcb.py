@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from caplab.kernel.abi import ObjectType
+from caplab.kernel.abi import REG_ARG, ObjectType
 from caplab.pd import invocations
+from caplab.pd.ipc import words
 from caplab.pd.objects.capability import Capability
+from caplab.pd.objects.cnode import CNode
 from caplab.pd.objects.notification import Notification
-
-_REGISTERS = 2
-"""The toy register file: the entry and its argument."""
 
 
 class Tcb(Capability):
@@ -32,10 +31,28 @@ class Tcb(Capability):
 
         seL4_TCB_WriteRegisters
         """
+        registers = [entry, *[0] * (REG_ARG - 1), argument]
         answer = invocations.tcb_write_registers(
-            self.transport, self.slot, int(resume), 0, _REGISTERS, entry, argument
+            self.transport, self.slot, int(resume), 0, len(registers), *registers
         )
         self.checked(answer, "TCB_WriteRegisters")
+
+    def read_registers(self, count: int = 1, *, suspend: bool = False) -> tuple[int, ...]:
+        """The first registers, in the order of `abi.REGISTERS`. seL4_TCB_ReadRegisters."""
+        answer = invocations.tcb_read_registers(self.transport, self.slot, int(suspend), 0, count)
+        return words(self.checked(answer, "TCB_ReadRegisters").data)
+
+    def set_space(self, cspace: CNode, *, fault_ep: int = 0, guard: int = 0) -> None:
+        """Change the root of its CSpace and its fault handler. seL4_TCB_SetSpace.
+
+        `fault_ep` is a slot of that CSpace with an endpoint's capability that has Write and Grant
+        or GrantReply; 0 for no handler. `guard` is guard and size in one word, 0 to keep it.
+        """
+        root = cspace.slot
+        answer = invocations.tcb_set_space(
+            self.transport, self.slot, fault_ep, guard, 0, root, root
+        )
+        self.checked(answer, "TCB_SetSpace")
 
     def bind_notification(self, notification: Notification) -> None:
         """Let signals of `notification` end this TCB's Recv. seL4_TCB_BindNotification."""

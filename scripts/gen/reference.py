@@ -51,6 +51,7 @@ def call(row: Syscall) -> str:
 
 def invocation(row: Invocation) -> str:
     words = ", ".join(f"`{word}`" for word in row.words)
+    words += f", `{row.rest}` …" if row.rest else ""
     caps = ", ".join(f"`{cap}`" for cap in row.caps)
     kind = "msgpack" if row.body == "msgpack" else "words"
     sent = [f"{kind} {words}"] if words else []

@@ -55,7 +55,11 @@ def stub(row: Invocation) -> str:
         call = f"invoke_map(transport, cptr, {int(row.label)}, {{{fields}}}, {caps}, receive)"
     else:
         parameters = "".join(f", {name}: int" for name in (*row.words, *row.caps))
-        call = f"invoke_words(transport, cptr, {int(row.label)}, {tuple_of(row.words)}, {caps})"
+        words = tuple_of(row.words)
+        if row.rest:
+            parameters += f", *{row.rest}: int"
+            words = f"({', '.join(row.words)}, *{row.rest})"
+        call = f"invoke_words(transport, cptr, {int(row.label)}, {words}, {caps})"
     return (
         f"\n\ndef {row.name}(transport: Transport, cptr: int{parameters}) -> Answer:\n"
         f'    """{described(row)}"""\n'

@@ -98,7 +98,7 @@ def test_errors_are_named_as_the_numbers_are(row: Syscall | Invocation) -> None:
 def test_an_invocation_names_its_object_and_every_argument(row: Invocation) -> None:
     found = sections(row)
     assert re.match(r"[A-Z_]+", found["Object"])[0] == row.object.name  # type: ignore[index]
-    for argument in (*row.words, *row.caps):
+    for argument in (*row.words, *filter(None, [row.rest]), *row.caps):
         assert re.search(rf"\b{argument}\b", found.get("Arguments", "")), argument
     if not row.words and not row.caps:
         assert "Arguments" not in found

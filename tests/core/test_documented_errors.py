@@ -119,7 +119,8 @@ def call(row: Invocation, draw: Any) -> tuple[bytes | list[int], list[int]]:
             return draw(st.lists(small, max_size=7)), caps
         depth = st.sampled_from([64, 64, 64, 10, 65])
         words = {"dest_depth": depth, "src_depth": depth, "depth": depth, **PLAUSIBLE}
-        return [(draw(words.get(word, slot)) or 0) % 2**64 for word in row.words], caps
+        given = [(draw(words.get(word, slot)) or 0) % 2**64 for word in row.words]
+        return given + (draw(st.lists(small, max_size=3)) if row.rest else []), caps
     if wild and draw(st.booleans()):
         return draw(st.binary(max_size=12)), caps
     body = {word: draw(PLAUSIBLE[word]) for word in row.words}

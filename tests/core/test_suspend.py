@@ -249,8 +249,10 @@ def test_a_thread_that_has_ended_cannot_be_suspended_or_resumed() -> None:
     lab.die("app")
     for name in ("tcb_suspend", "tcb_resume", "tcb_unbind_notification"):
         refused(Status.ILLEGAL_OPERATION, fs.invoke, name, 30)
-    registers = {"resume": 0, "arch_flags": 0, "count": 2, "ip": 1, "arg": 1}
+    registers = {"resume": 0, "arch_flags": 0, "count": 1, "registers": [1]}
     refused(Status.ILLEGAL_OPERATION, fs.invoke, "tcb_write_registers", 30, **registers)
+    some = {"suspend_source": 0, "arch_flags": 0, "count": 1}
+    refused(Status.ILLEGAL_OPERATION, fs.invoke, "tcb_read_registers", 30, **some)
     fs.alloc(ObjectType.NOTIFICATION, 31)
     refused(Status.ILLEGAL_OPERATION, fs.bind, 31, 30)
 

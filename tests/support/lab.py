@@ -138,11 +138,11 @@ class Thread:
     ) -> Answer | None:
         """One invocation: words in the table's order, or a map where the table says so."""
         row = ROWS[name]
-        assert arguments.keys() <= set(row.words), f"{name} takes {row.words}"
+        assert arguments.keys() <= {*row.words, row.rest}, f"{name} takes {row.words}"
         if row.body == "msgpack":
             body: Body = msgpack.packb(arguments)
         else:
-            body = [arguments[word] for word in row.words]
+            body = [*(arguments[word] for word in row.words), *arguments.get(row.rest, ())]
         more = {"label": int(row.label), "slot": receive, "timeout": timeout}
         return self.syscall(call, cptr, body, caps=caps, **more)
 
