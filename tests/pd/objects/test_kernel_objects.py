@@ -129,3 +129,10 @@ def test_a_saved_caller_is_answered_later(system: ThreadedSystem, driver: Env) -
     driver.cap(type(own), slot).send(0, b"answer")
     thread.join(PATIENCE)
     assert replies == [b"answer"]
+
+
+def test_registers_of_a_thread_are_read_as_they_were_written(driver: Env) -> None:
+    tcb = driver.thread(lambda env, arg: env.notification().wait(), 7)
+    assert tcb.read_registers(9) == (1, 0, 0, 0, 0, 0, 0, 0, 7)
+    tcb.set_space(driver.cnode, fault_ep=40)
+    tcb.suspend()
