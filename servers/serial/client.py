@@ -71,11 +71,13 @@ class Serial:
         """False after `disconnect` and `kill`."""
         return self._connected
 
-    def printf(self, fmt: str, *args: object, timeout: float | None = None) -> int:
+    def printf(self, fmt: str | None, *args: object, timeout: float | None = None) -> int:
         """Print `fmt % args`; the answer is the number of bytes printed. serial_server_printf.
 
-        Errors: TooLong (4096 bytes or more: nothing is sent), NotConnected, LineDown
+        Errors: NullBuffer, TooLong (4096 bytes or more: nothing is sent), NotConnected, LineDown
         """
+        if fmt is None:
+            raise NullBuffer
         text = (fmt % args).encode()
         if len(text) > PRINTF_MAX:
             raise TooLong

@@ -100,6 +100,9 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_client_process(boot: Boot, case: str) -> None:
+    """SERSERV_CLI_PROC_001, SERSERV_CLI_PROC_002, SERSERV_CLI_PROC_003, SERSERV_CLI_PROC_004: a
+    client process connects; prints with printf, and with write, as many bytes as it is told; does
+    both, disconnects, connects again and does both again."""
     body, printed = CASES[case]
     with boot(client=body) as system:
         assert system.wait(timeout=20) == {"finished": True, "failed": []}
@@ -109,7 +112,7 @@ def test_a_client_process(boot: Boot, case: str) -> None:
 
 
 def test_a_client_disconnects_and_another_kills(boot: Boot) -> None:
-    """CLI_PROC_005: the client parts, and somebody else who is connected kills."""
+    """SERSERV_CLI_PROC_005: the client parts, and somebody else who is connected kills."""
     manifest = """
 name: case
 uarts: [uart0]

@@ -67,6 +67,8 @@ def child(env: Env, name: str = "child") -> PdCap:
 
 
 def test_the_parent_connects_to_its_server_and_prints(parent: SerialParent, uart: Uart) -> None:
+    """SERSERV_PARENT_001, SERSERV_PARENT_002, SERSERV_PARENT_003, SERSERV_PARENT_004: the Parent
+    spawns a server, connects to it, and printf and write each print 14 bytes."""
     with Serial.connect(parent.mint_endpoint()) as out:
         assert out.printf("Hello, %s!\n", "world") == 14
         assert out.write("Hello, world!\n") == 14
@@ -76,6 +78,8 @@ def test_the_parent_connects_to_its_server_and_prints(parent: SerialParent, uart
 def test_the_parent_disconnects_and_connects_on_a_second_capability(
     parent: SerialParent, uart: Uart
 ) -> None:
+    """SERSERV_PARENT_005: the Parent prints in both ways, disconnects, connects on a newly minted
+    capability and prints in both ways again."""
     for _ in range(2):
         with Serial.connect(parent.mint_endpoint()) as out:
             out.printf("x\n")
@@ -86,6 +90,8 @@ def test_the_parent_disconnects_and_connects_on_a_second_capability(
 def test_a_client_disconnects_and_the_parent_kills(
     system: ThreadedSystem, parent: SerialParent, env: Env
 ) -> None:
+    """SERSERV_PARENT_006, SERSERV_CLIENT_005: a client disconnects, the Parent connects and kills
+    the server, which lets its device go."""
     client = Serial.connect(parent.mint_endpoint())
     client.disconnect()
     own = Serial.connect(parent.mint_endpoint())
@@ -96,6 +102,8 @@ def test_a_client_disconnects_and_the_parent_kills(
 
 
 def test_without_arguments_it_is_error_1(parent: SerialParent) -> None:
+    """SERSERV_PARENT_007, SERSERV_PARENT_008: spawning, minting and connecting without what they
+    need is error 1."""
     nothing: Any = None
     for call in (
         lambda: SerialParent.spawn_thread(None),

@@ -55,6 +55,9 @@ def ask(endpoint: Endpoint, function: int, *args: int, **more: object) -> int:
 
 
 def test_connect_printf_write_disconnect_reconnect(system: ThreadedSystem) -> None:
+    """SERSERV_CLIENT_001, SERSERV_CLIENT_002, SERSERV_CLIENT_003, SERSERV_CLIENT_004: a client
+    thread connects, prints 14 bytes with printf and with write, disconnects, connects again and
+    prints both again."""
     for _ in range(2):
         out = Serial.connect(console(system))
         assert out.printf("Hello, %s!\n", "world") == 14
@@ -89,6 +92,8 @@ def test_a_write_up_to_the_window_arrives_whole(system: ThreadedSystem, length: 
 
 
 def test_what_does_not_fit_is_refused_and_not_sent(system: ThreadedSystem) -> None:
+    """SERSERV_PARENT_009, SERSERV_PARENT_010: printf and write of nothing, of too much and of a
+    negative length print nothing and are told so."""
     with Serial.connect(console(system)) as out:
         calls = system.root.latest["a"].calls
         for refused in (
@@ -102,9 +107,10 @@ def test_what_does_not_fit_is_refused_and_not_sent(system: ThreadedSystem) -> No
             with pytest.raises(TooLong) as info:
                 refused()
             assert info.value.code == -4
-        with pytest.raises(NullBuffer) as none:
-            out.write(None)
-        assert none.value.code == -1
+        for nothing in (out.write, out.printf):
+            with pytest.raises(NullBuffer) as none:
+                nothing(None)
+            assert none.value.code == -1
         assert out.write(b"") == 0
         assert out.write(b"xyz", 0) == 0
         assert out.flush() == 0

@@ -1,0 +1,66 @@
+"""docs/conformance.md is what the tests say, and no case is forgotten."""
+
+from caplab.scripts.gen import conformance
+
+NOT_YET = {
+    "BIND0001",
+    "BIND0002",
+    "DOMAINS0000",
+    "DOMAINS0001",
+    "DOMAINS0002",
+    "DOMAINS0003",
+    "DOMAINS9999",
+    "IPC0004",
+    "IPC1004",
+    "IPCRIGHTS0002",
+    "PAGEFAULT0001",
+    "PAGEFAULT0002",
+    "PAGEFAULT0003",
+    "PAGEFAULT0004",
+    "PAGEFAULT0005",
+    "PAGEFAULT1001",
+    "PAGEFAULT1002",
+    "PAGEFAULT1003",
+    "PAGEFAULT1004",
+    "SCHED0000",
+    "SCHED0003",
+    "SCHED0004",
+    "SCHED0005",
+    "SCHED0006",
+    "SCHED0020",
+    "THREADS0004",
+    "UNKNOWN_SYSCALL_001",
+}
+"""Applicable cases that no test re-creates so far."""
+
+
+def test_the_committed_page_is_what_the_tests_say() -> None:
+    assert conformance.OUTPUT.read_text("utf-8") == conformance.page(), (
+        "run python -m caplab.scripts.gen.conformance"
+    )
+
+
+def test_every_applicable_case_has_a_test_or_is_known_to_have_none() -> None:
+    held = {name for test in conformance.tests() for name in test.ids}
+    applicable = {case.id for case in conformance.cases() if case.applicable}
+    assert applicable - held == NOT_YET
+
+
+def test_no_test_names_a_case_that_is_none_or_not_applicable() -> None:
+    applicable = {case.id for case in conformance.cases() if case.applicable}
+    for test in conformance.tests():
+        assert set(test.ids) <= applicable, test
+
+
+def test_the_list_is_as_long_as_the_suite() -> None:
+    listed = conformance.cases()
+    assert len({case.id for case in listed}) == len(listed) == 240
+    assert sum(case.applicable for case in listed) == 101
+    assert all(case.why_not for case in listed if case.kind == "N")
+
+
+def test_every_named_test_is_one_that_pytest_runs() -> None:
+    """A name in a nested function would be counted and never run."""
+    for test in conformance.tests():
+        text = (conformance.ROOT / test.path).read_text("utf-8")
+        assert f"\ndef {test.name}(" in text, test
