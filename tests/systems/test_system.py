@@ -91,16 +91,16 @@ def test_what_is_armed_happens_at_that_call_and_start_does_not_mind() -> None:
 
 def test_suspended_a_pd_makes_no_call_until_it_is_resumed(calm: Path) -> None:
     with caplab.System(calm) as system:
-        assert system.suspend("idle").state == "suspended"
-        assert system.pd("idle").state == "suspended"
-        assert system.resume("idle").state == "waiting"
+        assert system.suspend("serial").state == "suspended"
+        assert system.pd("serial").state == "suspended"
+        assert system.resume("serial").state == "waiting"
 
 
 def test_what_runs_out_of_time_says_who_waits_for_what(calm: Path) -> None:
     with caplab.System(calm) as system:
         with pytest.raises(OutOfTime, match=r"has not finished within 0\.2 s") as late:
             system.wait(0.2)
-        assert "idle (client) is waiting: notification" in late.value.fix
+        assert "serial (server) is waiting: recv" in late.value.fix
 
 
 def test_one_may_wait_in_one_thread_and_kill_in_another(calm: Path) -> None:

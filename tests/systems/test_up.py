@@ -147,10 +147,10 @@ def test_an_exit_code_from_nobody_is_refused(up: Up, manifest: Manifest) -> None
 def test_when_the_time_is_over_it_says_who_waits_for_whom_and_exits_1(
     up: Up, manifest: Manifest
 ) -> None:
-    process = up(manifest(deaf="serves: endpoint", calling="uses: [deaf]"), "--timeout", "1.5")
+    process = up(manifest(deaf="serves: endpoint", calling="uses: [deaf]"), "--timeout", "3")
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "sample has not finished within 1.5 s. [out-of-time]" in err
+    assert "sample has not finished within 3 s. [out-of-time]" in err
     assert "calling (client) is waiting: reply from deaf/gen0" in err
     assert NOTHING in err
 
