@@ -4,6 +4,9 @@ The list is seL4's (reference semantics, "Derivation"): one doubly linked list i
 capability goes right after its source. Two bits per slot say what an entry covers: an *original*
 (from retype, or with its badge changed) is `revocable`, and the first of a run of one badge is
 `first_badged`. Nothing else is stored, so revocation is a walk along the neighbours.
+
+Differs: in lab mode a call on an emptied slot says who emptied it and when, as long as nothing
+    else was put there; seL4 knows only that it is empty
 """
 
 from __future__ import annotations

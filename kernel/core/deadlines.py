@@ -2,6 +2,9 @@
 
 An entry whose owner has meanwhile another deadline, or none, is stale and passed over; so clearing
 a time limit is one assignment on the hot path. The heap is rebuilt when stale entries prevail.
+
+Differs: every call that blocks may carry a time limit, after which it is taken out of its wait
+    and answered TIMED_OUT; seL4 has none
 """
 
 from __future__ import annotations

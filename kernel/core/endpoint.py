@@ -85,7 +85,11 @@ def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
 
 
 def unread(k: Kernel, endpoint: Endpoint, cause: Cause) -> None:
-    """One Read less. The last one makes the endpoint deaf: lab mode answers everyone queued."""
+    """One Read less. The last one makes the endpoint deaf.
+
+    Differs: lab mode answers everyone queued and everyone who calls later (REVOKED, or
+        DIED_BEFORE_RECV and the PD that died); in seL4 they wait for ever
+    """
     endpoint.readers -= 1
     if endpoint.readers:
         return
@@ -115,7 +119,7 @@ def call(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         DIED_BEFORE_RECV, DIED_AFTER_RECV, REPLY_DROPPED, TIMED_OUT
     Differs:   without Grant and GrantReply lab mode refuses with ILLEGAL_OPERATION; seL4 delivers
         the message and leaves the caller inactive for ever. Capabilities sent without Grant
-        are refused in the same way; seL4 drops them
+        lab mode refuses in the same way; seL4 drops them
     """
     if cap.type != _ENDPOINT:
         return k.invoke(caller, cap)
@@ -187,7 +191,8 @@ def send(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Rights:    Write; Grant to send capabilities
     Blocks:    until somebody receives, or the time limit
     Errors:    as Call
-    Differs:   seL4 says nothing when the message cannot be sent; lab mode answers why
+    Differs:   seL4 says nothing when the message cannot be sent; lab mode answers why. The call
+        returns when the kernel has answered it, as every call does
     """
     return _send(k, caller, cap, blocking=True)
 
@@ -199,7 +204,8 @@ def nb_send(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Arguments: cptr; label; body; caps
     Rights:    Write; Grant to send capabilities
     Errors:    as Call
-    Differs:   the answer carries NOTHING when the message was dropped; seL4 does not tell
+    Differs:   in lab mode the answer carries NOTHING when the message was dropped, or says why it
+        can never be sent; seL4 tells neither
     """
     return _send(k, caller, cap, blocking=False)
 
@@ -246,8 +252,8 @@ def recv(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Errors:    INVALID_CAPABILITY (not receivable, or without Read), ILLEGAL_OPERATION (a
         notification bound to another TCB), TIMED_OUT
     Differs:   where seL4 raises a capability fault, lab mode without a fault handler returns the
-        error. A caller whose reply capability this drops gets REPLY_DROPPED; in seL4 it
-        waits for ever
+        error. In lab mode a caller whose reply capability this drops gets REPLY_DROPPED; in
+        seL4 it waits for ever
     """
     return _recv(k, caller, cap, True)
 
@@ -260,6 +266,7 @@ def nb_recv(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Rights:    Read
     Answer:    the message; NOTHING among the flags when there is none
     Errors:    as Recv
+    Differs:   as Recv. The answer carries NOTHING when there was none; seL4 shows badge 0
     """
     return _recv(k, caller, cap, False)
 
@@ -272,6 +279,7 @@ def reply_recv(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Rights:    Read
     Blocks:    until a message comes; the time limit counts for this part
     Errors:    as Reply, with nothing sent; as Recv, with the reply sent
+    Differs:   as Reply and Recv
     """
     refused = reply_first(k, caller)
     return _recv(k, caller, cap, True) if refused is None else refused
@@ -301,6 +309,7 @@ def wait(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Rights:    Read
     Blocks:    until a signal comes, or the time limit
     Errors:    as Recv
+    Differs:   as Recv
     """
     return _recv(k, caller, cap, True)
 
@@ -313,6 +322,7 @@ def poll(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Rights:    Read
     Answer:    badge: the word; NOTHING among the flags when no signal is pending
     Errors:    as Recv
+    Differs:   as NBRecv
     """
     return _recv(k, caller, cap, False)
 

@@ -3,6 +3,9 @@
 A job is plain data in a queue, never a generator: it can be hashed, replayed and looked at. The
 host feeds Work events while jobs are pending; slices are counted, not timed, so that a replay
 repeats them.
+
+Differs: seL4 is preempted in long work and executes the call again; here the rest of the work
+    waits in a queue, other calls are executed between its slices, and the asker stays blocked
 """
 
 from __future__ import annotations

@@ -83,11 +83,13 @@ def take(notification: Notification) -> Result:
 def signal(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     """Signal a notification: OR the capability's badge into its word.
 
+    On an endpoint it is a Send of length 0, as in seL4, and may block.
+
     seL4:      seL4_Signal
     Arguments: cptr
     Rights:    Write
     Errors:    as Send for a capability that is not there or may not be used so
-    Differs:   on an endpoint it is a Send of length 0, as in seL4, and may block
+    Differs:   where seL4 says nothing lab mode answers why
     """
     if cap.type != ObjectType.NOTIFICATION:
         request = caller.request

@@ -1,6 +1,12 @@
 """What a handler returns: errors are values, and one wrapper turns them into answers.
 
 `None` means the handler saw to it itself: the caller is blocked, or was resumed with a message.
+
+Differs: an error stands in a field of its own, `status`, which only the kernel writes. In lab mode
+    the label is the sender's alone; otherwise a kernel error shows there too, as in seL4. Where
+    seL4 says nothing to a Send, NBSend or Signal lab mode gives the error. Without a fault handler
+    lab mode returns a capability fault to the caller as an error. When an object is destroyed
+    lab mode tells those who wait on it who is to blame; seL4 executes their calls again
 """
 
 from __future__ import annotations

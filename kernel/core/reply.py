@@ -63,7 +63,11 @@ def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
 
 
 def drop(k: Kernel, reply: Reply, cause: Cause) -> None:
-    """Free the caller of a reply that nobody can give any more (under sel4 it waits for ever)."""
+    """Free the caller of a reply that nobody can give any more.
+
+    Differs: lab mode answers it: REPLY_DROPPED when a living holder let go of the reply,
+        DIED_AFTER_RECV and the PD when the holder died; in seL4 it waits for ever
+    """
     detached(reply)
     caller = reply.caller
     if not k.lab:
@@ -90,7 +94,8 @@ def answer(k: Kernel, server: TCB, reply: Reply, label: int) -> None:
 def refusal(k: Kernel, server: TCB, reply: Reply | None) -> Result | None:
     """Why the server's request may not be sent as this reply, if there is a reason.
 
-    Errors: as message.refusal; ILLEGAL_OPERATION for capabilities the reply may not carry (lab)
+    Errors:  as message.refusal; ILLEGAL_OPERATION for capabilities the reply may not carry (lab)
+    Differs: lab mode refuses capabilities that the reply may not carry; seL4 drops them
     """
     refused = message.refusal(server)
     if refused is not None:
@@ -108,8 +113,8 @@ def reply(k: Kernel, server: TCB, cap: Cap) -> Outcome:
     Rights:    Grant on the endpoint the call was received from, to send capabilities
     Errors:    FAILED_LOOKUP (a capability to send is not there), RANGE_ERROR (message too long),
         ILLEGAL_OPERATION (capabilities without Grant)
-    Differs:   when nobody waits for the reply the answer carries NOTHING; seL4 says nothing, and
-        drops capabilities sent without Grant
+    Differs:   in lab mode the answer carries NOTHING when nobody waits for the reply, and
+        capabilities sent without Grant are refused; seL4 says nothing and drops them
     """
     record = server.caller
     refused = refusal(k, server, record)
@@ -142,6 +147,7 @@ def save_caller(k: Kernel, server: TCB, cap: Cap) -> Outcome:
     Arguments: index, depth
     Errors:    TRUNCATED_MESSAGE, RANGE_ERROR, FAILED_LOOKUP, DELETE_FIRST (slot full),
         ILLEGAL_OPERATION (no caller; lab mode)
+    Differs:   without a caller lab mode refuses; seL4 saves nothing and says nothing
     """
     words = message.words(server, 2)
     if isinstance(words, Result):

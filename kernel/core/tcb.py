@@ -164,8 +164,9 @@ def suspend(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Blocks:  a TCB that suspends itself, until another resumes it
     Errors:  ILLEGAL_OPERATION when the TCB has ended
     Differs: lab mode leaves a caller whose message was received waiting for its reply, which is
-        withheld until Resume, because sending the request again would have it served twice.
-        Under sel4 the wait is cancelled and Resume sends again, as there.
+        withheld until Resume, because sending the request again would have it served twice;
+        seL4 cancels the wait, and Resume sends again. The TCB's thread runs on until its next
+        call; a PD all of whose TCBs are suspended is stopped by the host
     """
     target: TCB = cap.obj
     if target.state == DEAD:

@@ -154,6 +154,8 @@ class Serial:
 
         The same capability may connect again. Nothing happens when there is no connection, or
         when the server is gone: then there is nothing to part from.
+
+        Differs: there, the capability is refused from then on (-1), for its badge is free again
         """
         if not self._connected:
             return

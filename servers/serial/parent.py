@@ -3,6 +3,9 @@
 Usually the root task is it (`uses: {console: serial}`). A PD becomes the Parent of a server of its
 own with :class:`SerialParent`. The Parent keeps a master copy of the endpoint, without Read, and
 the allocator of badges; so it, and nobody else, decides who is a client.
+
+Differs: a client's capability never carries Read, and its badge is never given to another; there,
+    clients get all rights, and a badge is free again when its client disconnects
 """
 
 from __future__ import annotations

@@ -3,6 +3,11 @@
 One thread in one loop: it receives a request or the news that something was typed or a client is
 gone, handles it to its end, and answers. That alone serialises access to the device; there is no
 lock. Source: seed 002, libsel4serialserver.
+
+Differs: every request is answered; there, an unknown function, an unknown badge and a request
+    without a connection are not, and their callers hang. Killing it needs a connection and a
+    capability that may, and gives the endpoint up, so that later callers are told. A client
+    whose last capability is gone is dropped. Reading a line is new
 """
 
 from __future__ import annotations

@@ -28,7 +28,6 @@ NOT_YET = {
     "SCHED0005",
     "SCHED0006",
     "SCHED0020",
-    "THREADS0004",
     "UNKNOWN_SYSCALL_001",
 }
 """Applicable cases that no test re-creates so far."""
