@@ -159,6 +159,19 @@ def test_a_replay_that_comes_to_another_state_exits_1_and_says_where(
     assert "they differ at event 7" in ran.err
 
 
+def test_one_hash_that_differs_on_the_way_is_enough(
+    caplab: Callable, log: tuple[Path, Run]
+) -> None:
+    path, run = log
+    data = path.read_bytes()
+    path.write_bytes(data.replace(run.hashes[CALLED].encode(), b"sha256:" + b"0" * 64))
+    ran = caplab("replay", str(path))
+    assert ran.status == 1
+    same = run.hashes[7]
+    assert ran.out.splitlines()[-1] == f"replayed {same} recorded {same} at event 7"
+    assert f"they differ at event {CALLED}" in ran.err
+
+
 def test_a_log_that_is_cut_off_is_replayed_to_its_last_whole_record(
     caplab: Callable, log: tuple[Path, Run]
 ) -> None:

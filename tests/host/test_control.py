@@ -309,8 +309,9 @@ def test_the_trace_is_on_while_somebody_follows(desk: Desk) -> None:
     assert second.hear() is None
     asker.ask({"id": 3, "op": "info"})
     assert desk.traced == [True, False]
-    follow(desk)
-    assert desk.traced == [True, False, True]
+    follow(desk).close()
+    asker.ask({"id": 4, "op": "info"})
+    assert desk.traced == [True, False, True, False]
 
 
 def test_a_slow_reader_loses_lines_and_is_told_how_many(desk: Desk) -> None:

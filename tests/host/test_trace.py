@@ -195,6 +195,17 @@ def test_a_call_made_before_the_trace_began_has_no_time() -> None:
     assert (line["call"], line["label"], line["bytes"]) == ("Call", 7, 4)
 
 
+def test_a_second_call_at_once_takes_nothing_from_the_first() -> None:
+    traced = Traced(pair())
+    lab = traced.lab
+    app = lab["app"]
+    app.call("fs", label=7)
+    lab.step(Syscall(lab.now, app.number, encode(Sys.YIELD, label=9)))
+    lab.die("app")
+    line = traced.line()
+    assert (line["call"], line["label"], line["by"]) == ("Call", 7, "nobody")
+
+
 def test_garbage_and_calls_of_nobody_are_no_lines() -> None:
     traced = Traced(pair())
     lab = traced.lab

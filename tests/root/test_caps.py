@@ -177,8 +177,8 @@ def test_what_the_tree_calls_derived_is_what_revoke_deletes() -> None:
     for slot in (22, 24, 21, 20):
         rows = listed(lab, "app", tree=True)
         told = {one["slot"] for one in rows[slot]["derived"]}
-        for other in told:
-            assert ("app", slot) in {one[:2] for one in places(rows[other]["parents"])}
+        for other, row in rows.items():
+            assert (slot in {one["slot"] for one in row.get("parents", ())}) == (other in told)
         before = {index for index, row in rows.items() if row["type"]}
         ok(app.revoke(slot))
         after = {index for index, row in listed(lab, "app").items() if row["type"]}
@@ -243,6 +243,17 @@ def test_the_slots_of_a_second_level_are_the_pds_too() -> None:
     assert (below["cnode"], below["slot"], below["tcb"]) == (number, 3, None)
 
 
+def test_another_pds_first_cspace_is_one_capability_and_no_list() -> None:
+    lab = Lab({"boss": {"rdes": ["pd"]}})
+    boss = lab["boss"]
+    boss.create("child", 30)
+    ok(boss.pd_call("install", 30, caps=[SLOT_CNODE], name="parent", rights=15, badge=None))
+    rows = lab.operator("caps", pd="child")["slots"]
+    assert len({(row["cnode"], row["slot"]) for row in rows}) == len(rows)
+    (row,) = [row for row in rows if row["names"] == ["parent"]]
+    assert (row["type"], row["object"]) == ("cnode", "boss/gen0")
+
+
 def test_a_root_given_to_a_thread_is_derived_from_the_capability_that_was_given() -> None:
     lab = pair()
     words = {"fault_ep": 0, "cspace_root_data": 0, "vspace_root_data": 0}
@@ -290,20 +301,56 @@ def test_looking_changes_nothing() -> None:
 def test_a_list_that_changes_under_the_walk_still_tells_the_truth() -> None:
     lab, app = crowd()
     request = lab.ask("caps", pd="app", tree=True)
-    deleted = 0
+    deleted: set[int] = set()
     while lab.k.jobs_pending:
         (job,) = lab.k.jobs
         assert isinstance(job, caps.Listing)
-        if job.walk is not None and job.walk.at.index > 20 and deleted < 40:
-            ok(app.delete(job.walk.at.index))  # the walk has lost its place
-            deleted += 1
+        walk = job.walk if len(deleted) < 40 else None
+        if walk is not None and walk.at not in (walk.slot, app.pd.cspace.slot(20)):
+            deleted.add(walk.at.index)
+            ok(app.delete(walk.at.index))  # the walk has lost its place
         lab.step(Work(lab.now))
-    assert deleted == 40
-    for row in lab.answers[request]["slots"]:
-        if row["slot"] > 20 and row["type"] == "endpoint":
-            assert places(row["parents"]) in ([("app", 20, 1)], [])
-    last = lab.answers[request]["slots"][-1]
-    assert places(last["parents"]) == [("app", 20, 1)]
+    assert len(deleted) == 40
+    rows = {row["slot"]: row for row in lab.answers[request]["slots"]}
+    for slot, row in rows.items():
+        if slot > 20 and row["type"] == "endpoint":
+            assert places(row["parents"]) == [("app", 20, 1)]
+
+
+def test_an_ancestor_that_goes_during_the_walk_is_not_told() -> None:
+    lab = Lab({"app": {}})
+    app = lab["app"]
+    app.alloc(ObjectType.ENDPOINT, 30)
+    ok(app.mint(30, 21, badge=5))
+    ok(app.copy(21, 20))
+    lab.checked = False
+    for slot in range(40, 40 + 2 * SLICE):
+        if app.cap(slot) is None:
+            ok(app.copy(30, slot))
+    request = lab.ask("caps", pd="app", tree=True)
+    (job,) = lab.k.jobs
+    assert isinstance(job, caps.Listing)
+    assert job.walk is not None
+    assert job.walk.child.index == 21  # found, and on the way up from there
+    ok(app.delete(21))
+    lab.work()
+    rows = {row["slot"]: row for row in lab.answers[request]["slots"]}
+    assert places(rows[20]["parents"]) == [("app", 30, 1)]
+
+
+def test_of_a_capability_that_goes_during_its_walk_no_kin_is_told() -> None:
+    lab, app = crowd()
+    request = lab.ask("caps", pd="app", tree=True)
+    gone = 0
+    while lab.k.jobs_pending:
+        (job,) = lab.k.jobs
+        assert isinstance(job, caps.Listing)
+        if not gone and job.walk is not None and job.walk.slot.index > 100:
+            gone = job.walk.slot.index
+            ok(app.delete(gone))
+        lab.step(Work(lab.now))
+    (row,) = [row for row in lab.answers[request]["slots"] if row["slot"] == gone]
+    assert (row["parents"], row["derived"], row["more_derived"]) == ([], [], 0)
 
 
 def test_an_answer_has_a_greatest_length_and_counts_what_it_leaves_out(
