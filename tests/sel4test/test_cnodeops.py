@@ -20,10 +20,10 @@ def test() -> Thread:
 
 def same_tcb(test: Thread, slot: int) -> bool:
     """Is it a capability to that very TCB? What is written through one is there for all."""
-    words = {"resume": 0, "arch_flags": 0, "count": 2, "ip": 0xCAFE + slot, "arg": slot}
+    values = [0xCAFE + slot, slot]
+    words = {"resume": 0, "arch_flags": 0, "count": 2, "registers": values}
     ok(test.invoke("tcb_write_registers", slot, **words))
-    tcb = test.cap("tcb.1").obj
-    return (tcb.ip, tcb.arg) == (0xCAFE + slot, slot)
+    return test.cap("tcb.1").obj.registers[:2] == values
 
 
 def test_copy_fills_a_free_slot_and_no_other(test: Thread) -> None:
