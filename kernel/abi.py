@@ -166,7 +166,6 @@ class Inv(IntEnum):
     IRQ_CLEAR = 50
     FRAME_MAP = 64
     FRAME_UNMAP = 65
-    PD_ALLOC = 80
     PD_LOOKUP = 81
     PD_GET_WORK = 82
     PD_INFO = 83
@@ -196,7 +195,10 @@ SIZE_BITS = {
     ObjectType.TCB: 11,
     ObjectType.FRAME: 12,
 }
-"""Prices: log2 of the bytes of untyped an object costs; of a CNode, per slot. seL4's on x86-64."""
+"""Prices: log2 of the bytes of untyped an object costs; of a CNode, per slot; of a
+frame, the smallest one. seL4's on x86-64."""
+FRAME_BITS_MIN, FRAME_BITS_MAX = 12, 21
+"""log2 of the bytes of a frame: one page of 4096 to 512 of them (a large page of x86-64)."""
 UNTYPED_BITS_MIN, UNTYPED_BITS_MAX = 4, 47
 RETYPE_MAX = 256
 """Objects one Retype makes at most."""

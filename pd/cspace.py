@@ -24,7 +24,7 @@ class SlotAllocator:
         end: int = SLOT_FIRST_ROOT,
     ) -> None:
         self._is_full = is_full
-        self._fresh = iter(range(first, end))
+        self._fresh = deque(range(first, end))
         self._freed: deque[int] = deque()
         self._used: set[int] = set()
         self._size = end - first
@@ -33,16 +33,29 @@ class SlotAllocator:
     def alloc(self) -> int:
         """An empty slot. Raises SlotsExhausted."""
         with self._lock:
-            slot = next(self._fresh, None)
-            if slot is None:
-                if not self._freed:
-                    raise SlotsExhausted(
-                        f"all {self._size} slots of this PD's half of its CSpace are in use:"
-                        " delete() capabilities that are no longer needed"
-                    )
-                slot = self._freed.popleft()
+            if not self._fresh and not self._freed:
+                raise SlotsExhausted(
+                    f"all {self._size} slots of this PD's half of its CSpace are in use:"
+                    " delete() capabilities that are no longer needed"
+                )
+            slot = (self._fresh or self._freed).popleft()
             self._used.add(slot)
             return slot
+
+    def row(self, count: int) -> list[int]:
+        """Empty slots one after another. Raises SlotsExhausted when there is no such row."""
+        if count < 1:
+            raise ValueError(f"a row has at least one slot, not {count}")
+        with self._lock:
+            free = {*self._fresh, *self._freed}
+            for first in sorted(free):
+                row = list(range(first, first + count))
+                if free.issuperset(row):
+                    self._fresh = deque(slot for slot in self._fresh if slot not in row)
+                    self._freed = deque(slot for slot in self._freed if slot not in row)
+                    self._used.update(row)
+                    return row
+        raise SlotsExhausted(f"no {count} slots of this PD's half of its CSpace lie free in a row")
 
     def free(self, slot: int) -> None:
         """Give back a slot whose capability is deleted; one that `alloc` never gave is let be."""

@@ -13,11 +13,23 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar, overload
 
-from caplab.kernel.abi import MSG_BYTES, SLOT_CNODE, SLOT_PD, SLOT_TCB, SLOT_WORK, ObjectType
+from caplab.kernel.abi import (
+    FRAME_BITS_MAX,
+    FRAME_BITS_MIN,
+    MSG_BYTES,
+    SLOT_CNODE,
+    SLOT_PD,
+    SLOT_TCB,
+    SLOT_WORK,
+    WORD,
+    ObjectType,
+    Status,
+)
 from caplab.pd import directory, stubs
 from caplab.pd.cspace import SlotAllocator
-from caplab.pd.errors import refusal
+from caplab.pd.errors import RangeError, refusal
 from caplab.pd.ipc import Data, body
+from caplab.pd.memory_pool import MemoryPool
 from caplab.pd.objects import (
     Capability,
     CNode,
@@ -29,6 +41,7 @@ from caplab.pd.objects import (
     PdCap,
     PdService,
     Tcb,
+    Untyped,
 )
 from caplab.pd.objects.capability import slots_of
 from caplab.pd.spawn import SpawnInfo
@@ -39,13 +52,15 @@ if TYPE_CHECKING:
     from caplab.pd.transport import Transport
 
 C = TypeVar("C", bound=Capability)
+_MOST_PAGES = 1 << (FRAME_BITS_MAX - FRAME_BITS_MIN)
 
 
 class Env:
     """One protection domain, seen from inside.
 
     `name`, `generation`, `args` (what the manifest passes to `main`), `semantics`;
-    `slots` gives out slots of the own CSpace; `random` is seeded by the kernel;
+    `slots` gives out slots of the own CSpace, `memory_pool` makes objects of untyped memory;
+    `random` is seeded by the kernel;
     `cnode`, `pd`, `tcb` and `work` are the capabilities every PD starts with: its CSpace, its own
     root-task capability, its first TCB, and the notification its work is announced on.
     """
@@ -65,6 +80,7 @@ class Env:
         self.args: Mapping[str, Any] = dict(info.args)
         self.random = random.Random(info.seed)
         self.slots = SlotAllocator(lambda slot: self.cnode.is_full(slot))
+        self.memory_pool = MemoryPool(self)
         self.first = Utcb(self, transports[0])
         self.threads = Threads(self, transports[1:])
         self.cnode = CNode(self, SLOT_CNODE, name="cnode")
@@ -88,24 +104,43 @@ class Env:
     def endpoint(self, name: str | None = None) -> Endpoint:
         """The endpoint that `uses` put here under a name ("server" is the own one, to receive on).
 
-        Without a name: a new endpoint. Raises MissingCap; when the provider was restarted, the
+        Without a name: a new endpoint, paid from the own untyped memory (Errors: OutOfUntyped,
+        SlotsExhausted). Raises MissingCap; when the provider was restarted, the
         name gives an object for its new generation.
         """
         if name is None:
-            return Endpoint(self, self.pd.alloc(ObjectType.ENDPOINT))
+            return Endpoint(self, self.memory_pool.make(ObjectType.ENDPOINT))
         return directory.find(self, Endpoint, name)
 
     def notification(self, name: str | None = None) -> Notification:
-        """A new notification; with a name, one that a parent installed under it."""
+        """A new notification, paid from the own untyped memory (Errors: OutOfUntyped,
+        SlotsExhausted); with a name, one that a parent installed under it.
+        """
         if name is None:
-            return Notification(self, self.pd.alloc(ObjectType.NOTIFICATION))
+            return Notification(self, self.memory_pool.make(ObjectType.NOTIFICATION))
         return directory.find(self, Notification, name)
 
     def memory(self, pages: int = 1) -> Memory:
-        """A new memory object of so many pages of 4096 bytes. Errors: NotEnoughMemory."""
+        """A new memory object of at least so many pages of 4096 bytes: 1, 2, 4 … up to 512.
+
+        `size` of the object says how many bytes it has. Errors: RangeError, OutOfUntyped.
+        """
         if pages < 1:
             raise ValueError(f"a memory object has at least one page, not {pages}")
-        return Memory(self, self.pd.alloc(ObjectType.FRAME, pages))
+        if pages > _MOST_PAGES:
+            body = WORD.pack(1) + WORD.pack(_MOST_PAGES)
+            raise RangeError(Status.RANGE_ERROR, "Untyped_Retype", body=body, name="untyped")
+        bits = FRAME_BITS_MIN + (pages - 1).bit_length()
+        return Memory(self, self.memory_pool.make(ObjectType.FRAME, bits), size=1 << bits)
+
+    def untyped(self, name: str = directory.UNTYPED) -> Untyped:
+        """The PD's own untyped memory, to retype by hand; what is made so is deleted by hand.
+
+        `endpoint()`, `notification()` and `memory()` draw on the same bytes, so that `revoke`
+        destroys what they made too. The manifest's `untyped:` is one untyped per power of two:
+        "untyped", "untyped.1" and so on, the largest first. Raises MissingCap.
+        """
+        return directory.find(self, Untyped, name)
 
     def device(self, name: str) -> Device:
         """A device of the manifest's `devices`. Raises MissingCap."""

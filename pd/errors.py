@@ -144,6 +144,21 @@ class NotEnoughMemory(CapError):
         return f"{self.sentence}: {self.words[0]} bytes" if self.words else self.sentence
 
 
+class OutOfUntyped(NotEnoughMemory):
+    """The PD's untyped memory is used up; the message names the manifest line that gives more."""
+
+    def __init__(self, pd: str, what: str, size: int) -> None:
+        self._reason = (
+            f"{pd} has no {size} bytes of untyped memory left for a new {what}: delete() what is"
+            f" no longer needed, or under `{pd}:` in the manifest give it more than the 4MiB it has"
+            " when nothing is said, as in  untyped: 16MiB"
+        )
+        super().__init__(Status.NOT_ENOUGH_MEMORY, "Untyped_Retype", name="untyped")
+
+    def reason(self) -> str:
+        return self._reason
+
+
 class NeverExisted(CapError):
     """The slot was never filled."""
 

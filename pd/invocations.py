@@ -322,21 +322,6 @@ def frame_unmap(transport: Transport, cptr: int) -> Answer:
     return invoke_words(transport, cptr, 65, (), ())
 
 
-def pd_alloc(
-    transport: Transport,
-    cptr: int,
-    *,
-    type: Any,
-    slot: Any,
-    pages: Any,
-    receive: SlotPath | None = None,
-) -> Answer:
-    """Make an object of the PD's own: an endpoint, a notification, or pages."""
-    return invoke_map(
-        transport, cptr, 80, {"type": type, "slot": slot, "pages": pages}, (), receive
-    )
-
-
 def pd_lookup(
     transport: Transport, cptr: int, *, name: Any, receive: SlotPath | None = None
 ) -> Answer:

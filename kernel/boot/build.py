@@ -56,6 +56,7 @@ def _pd(pd: CheckedPd) -> Spec:
         "manages": list(pd.manages),
         "devices": list(pd.devices),
         "threads": pd.threads,
+        "untyped": pd.untyped,
         "role": pd.role,
         "path": list(pd.path),
     }

@@ -24,6 +24,8 @@ class CheckedPd:
     manages: tuple[str, ...]
     devices: tuple[str, ...]
     threads: int
+    untyped: int | None
+    """Bytes, whole pages; None: as much as the root task gives."""
     role: str
     """server or client: a system is over when its clients are."""
     path: tuple[str, ...]

@@ -73,6 +73,7 @@ class Entry:
             manages=tuple(self.keys.manages),
             devices=tuple(self.value("devices")),
             threads=self.value("threads"),
+            untyped=self.value("untyped"),
             role="server" if self.serves else self.value("role") or "client",
             path=self.roots,
             confinement=self.keys.confinement or confinement,

@@ -12,13 +12,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
     StringConstraints,
     WithJsonSchema,
 )
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, PydanticCustomError
+
+from caplab.kernel.abi import PAGE_SIZE
 
 NAME_RULE = "a letter, then letters, digits, - and _, at most 31 in all"
 SYSTEM_RULE = "a letter or digit, then letters, digits, -, _ and ., at most 63 in all"
@@ -27,6 +30,40 @@ _SYSTEM_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,30}$")]
 """Of a PD, a UART, or a name in a PD's environment: it becomes file and process names."""
 SystemName = Annotated[str, StringConstraints(pattern=_SYSTEM_NAME)]
+
+SIZE_RULE = "a whole number of bytes, or one of KiB, MiB or GiB, as in 16KiB"
+SIZE_MAX = 1 << 30
+_SIZE = re.compile(r"([0-9]{1,19})(KiB|MiB|GiB)?")
+_UNITS = {None: 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+
+def parse_size(value: Any) -> int:
+    """Bytes of a size as a manifest has it, rounded up to a page.
+
+    Raises PydanticCustomError: `size` for what is none, `size_range` for one over 1 GiB.
+    """
+    found = _SIZE.fullmatch(str(value)) if type(value) in (int, str) else None
+    if found is None:
+        raise PydanticCustomError("size", "not a size")
+    size = int(found[1]) * _UNITS[found[2]]
+    if size > SIZE_MAX:
+        raise PydanticCustomError("size_range", "too large")
+    return -(-size // PAGE_SIZE) * PAGE_SIZE
+
+
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": SIZE_MAX},
+                {"type": "string", "pattern": f"^{_SIZE.pattern}$"},
+            ]
+        }
+    ),
+]
+"""An amount of memory: `4096`, `16KiB`, `4MiB`, `1GiB`."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +127,10 @@ class Defaults(BaseModel):
         default=None,
         description="a system ends when every PD that is not a server has; serving makes a server",
     )
-    untyped: Annotated[
-        Any, NotBuilt("a PD's own untyped memory, of which it retypes kernel objects")
-    ] = None
+    untyped: Size | None = Field(
+        default=None,
+        description="memory that pays for the objects it makes, rounded up to a page; else 4MiB",
+    )
 
 
 class PdKeys(Defaults):

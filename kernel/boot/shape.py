@@ -10,7 +10,15 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from caplab.kernel.boot.model import NAME_RULE, SYSTEM_RULE, Defaults, Keys, PdKeys, not_built
+from caplab.kernel.boot.model import (
+    NAME_RULE,
+    SIZE_RULE,
+    SYSTEM_RULE,
+    Defaults,
+    Keys,
+    PdKeys,
+    not_built,
+)
 from caplab.kernel.boot.problems import Note, Place, Problem, meant
 from caplab.kernel.boot.yaml_marks import Document, Step
 
@@ -143,6 +151,8 @@ class Shape:
             message = f"{_label(path)} takes {wanted}, not {kind(value)}"
             place = self.document.place(path)
             self._add("CL012", message, path, fix(str(path[-1]), _own_text(place)))
+        elif verdict in ("size", "size_range"):
+            self._size(verdict, path)
         elif verdict == "literal_error":
             self._choice(path, value, context)
         else:
@@ -182,6 +192,19 @@ class Shape:
         message = f"{_label(path)} cannot be `{_own_text(self.document.place(path))}`"
         fix = f"write {near}" if near else f"write {' or '.join(choices)}"
         self._add("CL013", message, path, fix)
+
+    def _size(self, verdict: str, path: Path) -> None:
+        text = _own_text(self.document.place(path))
+        if verdict == "size":
+            message = f"{_label(path)} takes a size, not `{text}`"
+            self._add("CL013", message, path, f"write {SIZE_RULE}")
+        else:
+            self._add(
+                "CL013",
+                f"{_label(path)} is {text}; it must be at most 1GiB",
+                path,
+                "write a size of at most 1GiB",
+            )
 
     def _range(self, path: Path, value: Any, context: dict[str, Any]) -> None:
         low = context.get("ge", context.get("min_length"))

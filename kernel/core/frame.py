@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from caplab.kernel.abi import PAGE_SIZE, SIZE_BITS, ObjectType, Rights, Status
+from caplab.kernel.abi import FRAME_BITS_MIN, PAGE_SIZE, Rights, Status
 from caplab.kernel.core.cap import Cap, Cause, Slot
 from caplab.kernel.core.effects import DestroySegment, GrantSegment, WithdrawSegment
 from caplab.kernel.core.outcome import OK, Outcome, Result, error
@@ -29,7 +29,7 @@ class MO:
         self.name = name
         self.pages = pages
         self.base: int | None = None
-        self.bits = SIZE_BITS[ObjectType.FRAME]
+        self.bits = FRAME_BITS_MIN + (pages - 1).bit_length()
         self.maker = maker
         """Number of the PD that asked for it."""
         self.refs = 0

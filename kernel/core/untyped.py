@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from caplab.kernel.abi import (
+    FRAME_BITS_MAX,
+    FRAME_BITS_MIN,
     PAGE_SIZE,
     RETYPE_MAX,
     SIZE_BITS,
@@ -73,6 +75,8 @@ def _bits_of(kind: int, size_bits: int) -> int:
         return size_bits
     if kind == ObjectType.CNODE:
         return size_bits + SIZE_BITS[ObjectType.CNODE]
+    if kind == ObjectType.FRAME:
+        return size_bits or FRAME_BITS_MIN
     return SIZE_BITS[ObjectType(kind)]
 
 
@@ -83,12 +87,14 @@ def retype(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 
     seL4:      seL4_Untyped_Retype
     Object:    UNTYPED
-    Arguments: type (an ObjectType), size_bits (of an untyped; of a CNode, log2 of its slots),
-        node_index, node_depth (0: the root itself), node_offset, num_objects; caps: root
+    Arguments: type (an ObjectType), size_bits (of an untyped; of a CNode, log2 of its slots; of
+        a frame 12 to 21, or 0 for one page), node_index, node_depth (0: the root itself),
+        node_offset, num_objects; caps: root
     Errors:    TRUNCATED_MESSAGE, INVALID_ARGUMENT (type, size_bits), RANGE_ERROR (size_bits,
         node_offset, num_objects), FAILED_LOOKUP, DELETE_FIRST, NOT_ENOUGH_MEMORY with the bytes
         left, INVALID_ARGUMENT (a device's memory as anything but frames and untypeds)
-    Differs:   type numbers are caplab's; a TCB made so has no thread of the host behind it
+    Differs:   type numbers are caplab's; a frame has a size, not a type per size;
+        a TCB made so has no thread of the host behind it
     """
     words = message.words(caller, 6)
     if isinstance(words, Result):
@@ -125,6 +131,8 @@ def retype(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 def _refuse_kind(kind: int, size_bits: int) -> Result | None:
     if kind not in RETYPABLE:
         return error(Status.INVALID_ARGUMENT, 0)
+    if kind == ObjectType.FRAME and size_bits and not FRAME_BITS_MIN <= size_bits <= FRAME_BITS_MAX:
+        return error(Status.RANGE_ERROR, FRAME_BITS_MIN, FRAME_BITS_MAX)
     if size_bits >= WORD_BITS or _bits_of(kind, size_bits) > UNTYPED_BITS_MAX:
         return error(Status.RANGE_ERROR, 0, UNTYPED_BITS_MAX)
     if kind == ObjectType.CNODE and size_bits == 0:
@@ -181,8 +189,9 @@ def _make(k: Kernel, caller: TCB, kind: int, size_bits: int, base: int, device: 
         made = TCB(number, caller.pd, len(caller.pd.tcbs), CNode(-number, caller.pd, radix=4))
         made.state = INACTIVE
     else:
-        made = MO(number := k.number("mo"), k.root.segment(number), 1, caller.pd.number)
-        k.effects.append(CreateSegment(number, made.name, PAGE_SIZE))
+        pages = 1 << (_bits_of(kind, size_bits) - FRAME_BITS_MIN)
+        made = MO(number := k.number("mo"), k.root.segment(number), pages, caller.pd.number)
+        k.effects.append(CreateSegment(number, made.name, pages * PAGE_SIZE))
     if kind != ObjectType.UNTYPED:
         made.base = base
     return Cap(kind, made, Rights.ALL, badge)

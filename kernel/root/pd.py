@@ -173,7 +173,8 @@ def create(k: Kernel, root: RootTask, name: str, spec: dict[str, Any]) -> PD:
 
 def give_memory(k: Kernel, root: RootTask, pd: PD) -> None:
     """Untyped memory for what the PD makes: the manifest's `untyped:` in powers of two."""
-    left = int(pd.spec.get("untyped") or UNTYPED_DEFAULT)
+    given = pd.spec.get("untyped")
+    left = UNTYPED_DEFAULT if given is None else int(given)
     name, pieces = "untyped", 1
     while left >= PAGE_SIZE:
         bits = left.bit_length() - 1

@@ -6,14 +6,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgpack
 
-from caplab.kernel.abi import PAGE_SIZE, ROOT_SLOTS, ObjectType, Rights, Status
+from caplab.kernel.abi import ROOT_SLOTS, ObjectType, Rights, Status
 from caplab.kernel.core import blocking, cspace
 from caplab.kernel.core import cap as caps
 from caplab.kernel.core.cap import Cap, Cause, Slot
-from caplab.kernel.core.effects import CreateSegment
-from caplab.kernel.core.endpoint import Endpoint
-from caplab.kernel.core.frame import MO
-from caplab.kernel.core.notification import Notification
 from caplab.kernel.core.outcome import Outcome, Result, error
 from caplab.kernel.core.states import JOB
 from caplab.kernel.root import bodies, death, look, operator, pd, work
@@ -49,43 +45,6 @@ def done(**answer: Any) -> Result:
 
 def _root(k: Kernel) -> RootTask:
     return cast("RootTask", k.root)
-
-
-def alloc(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
-    """Make an object of the PD's own: an endpoint, a notification, or pages.
-
-    Object:    PD, the caller's own
-    Arguments: type (ENDPOINT, NOTIFICATION, FRAME); slot: an empty one of the own half; pages
-    Errors:    TRUNCATED_MESSAGE, INVALID_ARGUMENT, INVALID_CAPABILITY (another PD's), RANGE_ERROR,
-        DELETE_FIRST
-    """
-    kinds: dict[str, bodies.Kind] = {"type": int, "slot": int, "pages": (int, _NONE)}
-    arguments = bodies.unpack(caller, kinds)
-    if isinstance(arguments, Result):
-        return arguments
-    if cap.obj is not caller.pd:
-        return error(Status.INVALID_CAPABILITY, 0)
-    slot = bodies.own_slot(caller, arguments["slot"])
-    if isinstance(slot, Result):
-        return slot
-    kind = arguments["type"]
-    made: Endpoint | Notification | MO
-    if kind == ObjectType.ENDPOINT:
-        made = Endpoint(k.number("endpoint"))
-        made.owner = caller.pd
-    elif kind == ObjectType.NOTIFICATION:
-        made = Notification(k.number("notification"))
-    elif kind == ObjectType.FRAME:
-        pages = 1 if arguments["pages"] is None else arguments["pages"]
-        if not 1 <= pages <= MAX_PAGES:
-            return error(Status.RANGE_ERROR, 1, MAX_PAGES)
-        number = k.number("mo")
-        made = MO(number, k.root.segment(number), pages, caller.pd.number)
-        k.effects.append(CreateSegment(number, made.name, pages * PAGE_SIZE))
-    else:
-        return error(Status.INVALID_ARGUMENT, 0)
-    k.put(slot, Cap(kind, made, Rights.ALL), None, caller.pd.name)
-    return done()
 
 
 def lookup(k: Kernel, caller: TCB, cap: Cap) -> Outcome:

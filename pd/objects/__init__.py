@@ -9,6 +9,7 @@ from caplab.pd.objects.irq import Irq
 from caplab.pd.objects.memory import Memory
 from caplab.pd.objects.notification import Notification
 from caplab.pd.objects.tcb import Tcb
+from caplab.pd.objects.untyped import Untyped
 
 __all__ = [
     "CNode",
@@ -25,5 +26,6 @@ __all__ = [
     "PdService",
     "Receive",
     "Tcb",
+    "Untyped",
     "Work",
 ]

@@ -84,6 +84,7 @@ class Capability:
     def delete(self) -> None:
         """Delete this capability and free its slot. seL4_CNode_Delete."""
         self.env.cnode.delete_slot(self.slot)
+        self.env.memory_pool.gone(self.slot)
         self.env.slots.free(self.slot)
 
     def revoke(self) -> None:

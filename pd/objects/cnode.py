@@ -9,6 +9,11 @@ from caplab.pd import invocations
 from caplab.pd.objects.capability import Capability
 
 
+def guard_word(guard: int, size: int) -> int:
+    """A guard of `size` bits as `mutate`, `rotate` and `mint` take it. seL4_CNode_CapData."""
+    return guard << 6 | size
+
+
 class CNode(Capability):
     """A capability to a CNode; `env.cnode` is the own CSpace.
 
@@ -75,6 +80,73 @@ class CNode(Capability):
             self.transport, self.slot, dest, dest_depth, src, src_depth, root
         )
         self.checked(answer, "CNode_Move")
+
+    def mutate(
+        self,
+        dest: int,
+        src: int,
+        badge: int,
+        *,
+        source: CNode | None = None,
+        dest_depth: int = WORD_BITS,
+        src_depth: int = WORD_BITS,
+    ) -> None:
+        """Move a capability and give a CNode's another guard (`badge`: `guard_word`).
+
+        seL4_CNode_Mutate. Errors: as `copy_slot`; IllegalOperation for an endpoint or a
+        notification, whose badge nothing changes
+        """
+        root = (source or self.env.cnode).slot
+        answer = invocations.cnode_mutate(
+            self.transport, self.slot, dest, dest_depth, src, src_depth, badge, root
+        )
+        self.checked(answer, "CNode_Mutate")
+
+    def rotate(
+        self,
+        dest: int,
+        pivot: int,
+        src: int,
+        *,
+        dest_badge: int = 0,
+        pivot_badge: int = 0,
+        dest_depth: int = WORD_BITS,
+        pivot_depth: int = WORD_BITS,
+        src_depth: int = WORD_BITS,
+        pivot_root: CNode | None = None,
+        source: CNode | None = None,
+    ) -> None:
+        """Move what is in `pivot` to `dest` and what is in `src` to `pivot`, in one step.
+
+        `dest` and `src` may be one slot: then the two are exchanged. The badges are new guards,
+        which only capabilities to CNodes have. seL4_CNode_Rotate.
+        Errors: IllegalOperation (the pivot is one of the others, or the capability is to an
+        endpoint or a notification), DeleteFirst, FailedLookup
+        """
+        answer = invocations.cnode_rotate(
+            self.transport,
+            self.slot,
+            dest,
+            dest_depth,
+            dest_badge,
+            pivot,
+            pivot_depth,
+            pivot_badge,
+            src,
+            src_depth,
+            (pivot_root or self.env.cnode).slot,
+            (source or self.env.cnode).slot,
+        )
+        self.checked(answer, "CNode_Rotate")
+
+    def cancel_badged_sends(self, index: int, *, depth: int = WORD_BITS) -> None:
+        """Answer whoever waits to send with the badge of the endpoint in the slot: CANCELLED.
+
+        In `semantics: sel4` they send again. seL4_CNode_CancelBadgedSends.
+        Errors: IllegalOperation (no endpoint, or not with all rights)
+        """
+        answer = invocations.cnode_cancel_badged_sends(self.transport, self.slot, index, depth)
+        self.checked(answer, "CNode_CancelBadgedSends")
 
     def delete_slot(self, index: int, *, depth: int = WORD_BITS) -> None:
         """Empty a slot; an empty one is let be. seL4_CNode_Delete."""

@@ -106,17 +106,6 @@ class OwnPd(PdCap):
 
     __slots__ = ()
 
-    def alloc(self, kind: ObjectType, pages: int = 1) -> int:
-        """A new endpoint, notification or frame, in a new slot. Errors: NotEnoughMemory."""
-
-        def put(slot: int) -> None:
-            answer = invocations.pd_alloc(
-                self.transport, self.slot, type=int(kind), slot=slot, pages=pages
-            )
-            self.checked(answer, "PD_Alloc")
-
-        return self.env.slots.place(put)
-
     def lookup(self, name: str) -> Found:
         """The capability that goes by a name. Errors: FailedLookup."""
         answer = invocations.pd_lookup(self.transport, self.slot, name=name)

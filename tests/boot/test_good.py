@@ -49,6 +49,7 @@ def test_the_smallest_manifest_gets_every_default(folder: Path) -> None:
                 "manages": [],
                 "devices": [],
                 "threads": 1,
+                "untyped": None,
                 "role": "client",
                 "path": [str(folder)],
             }
@@ -65,6 +66,7 @@ def test_every_key_reaches_the_boot_specification(folder: Path) -> None:
     assert hello["args"] == {"name": "no", "count": 10, "ratio": 1}
     assert hello["uses"] == {"console": "serial", "other": "worker"}
     assert (hello["threads"], hello["role"]) == (32, "client")
+    assert hello["untyped"] == 16 << 10
     assert worker["run"] == {"module": "deep.module", "function": "start", "file": None}
     assert (worker["serves"], worker["role"]) == ("endpoint", "server")
     assert shell["uses"] == {"serial": "serial"}
@@ -78,6 +80,23 @@ def test_a_program_brings_its_defaults_and_the_manifest_overrides_them(folder: P
     assert serial["run"] == {"module": "folder.server", "function": "main", "file": None}
     assert (serial["serves"], serial["threads"], serial["role"]) == ("endpoint", 2, "server")
     assert serial["devices"] == ["uart1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("0", 0), ("1", 4096), ("4096", 4096), ("4097", 8192), ("16KiB", 16 << 10), ("4MiB", 4 << 20)]
+    + [("1GiB", 1 << 30), ("'4096'", 4096), ("5KiB", 8192)],
+)
+def test_an_amount_of_memory_is_rounded_up_to_a_page(folder: Path, text: str, size: int) -> None:
+    manifest = f"pds: {{hello: {{run: ./hello.py, untyped: {text}}}}}"
+    (folder / "size.yaml").write_text(manifest)
+    assert build(system("size"), shm_prefix="cl.0.")["pds"][0]["untyped"] == size
+
+
+def test_the_memory_of_a_program_may_stand_in_its_defaults(folder: Path) -> None:
+    (folder / "folder" / "pd.yaml").write_text("untyped: 1MiB")
+    (folder / "size.yaml").write_text("path: ['.']\npds: {s: {run: ./folder}}")
+    assert build(system("size"), shm_prefix="cl.0.")["pds"][0]["untyped"] == 1 << 20
 
 
 def test_a_boot_specification_survives_json(folder: Path) -> None:

@@ -1,6 +1,6 @@
 """Memory objects: who holds them, who may open them, and when the segment goes."""
 
-from caplab.kernel.abi import PAGE_SIZE, SLOT_PD, ObjectType, Rights, Status
+from caplab.kernel.abi import PAGE_SIZE, ObjectType, Rights, Status
 from caplab.kernel.core.effects import (
     CreateSegment,
     DestroySegment,
@@ -22,25 +22,40 @@ def shared() -> tuple[Lab, Thread, Thread]:
     return lab, fs, app
 
 
-def test_allocating_pages_makes_a_segment_under_the_systems_prefix() -> None:
+def test_making_pages_makes_a_segment_under_the_systems_prefix() -> None:
     lab = pair()
     app = lab["app"]
-    app.alloc(ObjectType.FRAME, 20, pages=3)
+    app.alloc(ObjectType.FRAME, 20, pages=4)
     (made,) = lab.of(CreateSegment)
-    assert made.size == 3 * PAGE_SIZE
+    assert made.size == 4 * PAGE_SIZE
     assert made.name == f"cl.lab.{made.mo}"
 
 
-def test_without_a_number_one_page_is_made() -> None:
+def test_without_a_size_one_page_is_made() -> None:
     lab = pair()
-    lab["app"].alloc(ObjectType.FRAME, 20)
+    ok(lab["app"].retype(ObjectType.FRAME, 20))
     assert lab.of(CreateSegment)[0].size == PAGE_SIZE
 
 
-def test_pages_have_bounds() -> None:
+def test_a_frame_is_one_page_to_512() -> None:
+    lab = pair()
+    app = lab["app"]
+    for bits in (1, 11, 22, 63, 2**64 - 1):
+        answer = refused(Status.RANGE_ERROR, app.retype, ObjectType.FRAME, 20, bits)
+        assert answer.words == (12, 21)
+    for slot, bits in ((20, 12), (21, 21)):
+        ok(app.retype(ObjectType.FRAME, slot, bits))
+        assert lab.of(CreateSegment)[0].size == 1 << bits
+
+
+def test_a_frame_of_many_pages_is_paid_for_in_full() -> None:
     app = pair()["app"]
-    for pages in (0, -1, 4097):
-        refused(Status.RANGE_ERROR, app.pd_call, "alloc", type=7, slot=20, pages=pages)
+    ok(app.retype(ObjectType.UNTYPED, 30, 14))
+    ok(app.retype(ObjectType.FRAME, 31, 13, of=30))
+    ok(app.retype(ObjectType.FRAME, 32, 13, of=30))
+    refused(Status.NOT_ENOUGH_MEMORY, app.retype, ObjectType.FRAME, 33, of=30)
+    ok(app.revoke(30))
+    assert app.cap(31) is app.cap(32) is None
 
 
 def test_mapping_lets_the_pd_open_the_segment_and_names_it() -> None:
@@ -138,22 +153,3 @@ def test_a_moved_page_stays_where_it_is_mapped() -> None:
     ok(app.move(20, 21))
     assert lab.of(WithdrawSegment) == []
     assert app.cap(21).obj.holds[app.pd.number] == 1
-
-
-def test_what_can_be_allocated() -> None:
-    lab = pair()
-    app = lab["app"]
-    for kind in (ObjectType.CNODE, ObjectType.TCB, ObjectType.NULL, 99, -5):
-        refused(Status.INVALID_ARGUMENT, app.pd_call, "alloc", type=kind, slot=20)
-    refused(Status.INVALID_ARGUMENT, app.pd_call, "alloc", type="page", slot=20)
-    refused(Status.DELETE_FIRST, lab["fs"].pd_call, "alloc", type=2, slot=lab["fs"].alloc(
-        ObjectType.ENDPOINT, 30))  # fmt: skip
-    for slot in (4, 15, 512, 1023, 1024, -1):
-        refused(Status.RANGE_ERROR, app.pd_call, "alloc", type=2, slot=slot)
-
-
-def test_only_a_pd_itself_allocates_with_its_capability() -> None:
-    lab = Lab({"app": {}, "boss": {"manages": ["app"]}})
-    boss = lab["boss"]
-    refused(Status.INVALID_CAPABILITY, boss.pd_call, "alloc", "pd:app", type=2, slot=20)
-    assert boss.cap(SLOT_PD).obj is boss.pd

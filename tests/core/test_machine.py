@@ -18,6 +18,7 @@ from random_system import OWN, Action, RandomSystem, invocations_on, pick, ways
 EP, NTFN, CNODE = ObjectType.ENDPOINT, ObjectType.NOTIFICATION, ObjectType.CNODE
 REPLY, PD, TCB = ObjectType.REPLY, ObjectType.PD, ObjectType.TCB
 FRAME, IRQ = ObjectType.FRAME, ObjectType.IRQ_HANDLER
+UNTYPED = ObjectType.UNTYPED
 
 who = st.integers(0, 30)
 which = st.integers(0, 60)
@@ -120,9 +121,11 @@ class Machine(RandomSystem):
 
     # -- capabilities ------------------------------------------------------------------------
 
-    @rule(who=who, kind=st.sampled_from([2, 3, 7]), to=own)
-    def allocates(self, who: int, kind: int, to: int) -> None:
-        self.do(who, lambda thread: thread.pd_call("alloc", type=kind, slot=to))
+    @rule(who=who, kind=st.sampled_from([2, 2, 3, 3, 7, 7, 6]), to=own, of=which)
+    def allocates(self, who: int, kind: int, to: int, of: int) -> None:
+        """Makes an object of some untyped, or splits the untyped."""
+        bits = 13 if kind in (ObjectType.FRAME, ObjectType.UNTYPED) else 0
+        self.do(who, lambda thread: thread.retype(kind, to, bits, of=pick(thread, of, UNTYPED)))
 
     @rule(who=who, source=which, to=own, rights=rights)
     def copies(self, who: int, source: int, to: int, rights: int) -> None:
@@ -176,7 +179,7 @@ class Machine(RandomSystem):
         def action(thread: Thread) -> Answer | None:
             pages = ways(thread, FRAME, Rights.READ)
             if not pages:
-                return thread.pd_call("alloc", type=int(FRAME), slot=to)
+                return thread.retype(FRAME, to, of=pick(thread, which, UNTYPED))
             return thread.invoke("frame_map", pages[which % len(pages)])
 
         self.do(who, action)

@@ -2,23 +2,9 @@
 
 import pytest
 
-from caplab.kernel.abi import SLOT_CNODE, ObjectType, Status
+from caplab.kernel.abi import SIZE_BITS, SLOT_CNODE, ObjectType, Status
 from caplab.kernel.core.effects import CreateSegment, DestroySegment
 from lab import Thread, ok, pair, refused
-
-
-def retype(app: Thread, kind: int, slot: int, size_bits: int = 0, count: int = 1, **more):
-    words = {"node_index": 0, "node_depth": 0, **more}
-    return app.invoke(
-        "untyped_retype",
-        words.pop("of", "untyped"),
-        caps=[SLOT_CNODE],
-        type=kind,
-        size_bits=size_bits,
-        node_offset=slot,
-        num_objects=count,
-        **words,
-    )
 
 
 @pytest.fixture
@@ -29,28 +15,28 @@ def app() -> Thread:
 def test_each_object_takes_its_price(app: Thread) -> None:
     used = []
     for slot, kind in enumerate((2, 3, 4, 7), 30):
-        ok(retype(app, kind, slot))
+        ok(app.retype(kind, slot))
         used.append(app.cap("untyped").badge)
     assert used == [16, 64, 4096, 8192]
 
 
 def test_a_row_of_objects_fills_a_row_of_slots(app: Thread) -> None:
-    ok(retype(app, ObjectType.ENDPOINT, 40, count=5))
+    ok(app.retype(ObjectType.ENDPOINT, 40, count=5))
     objects = {id(app.cap(slot).obj) for slot in range(40, 45)}
     assert len(objects) == 5
 
 
 def test_revoke_gives_the_memory_back(app: Thread) -> None:
-    ok(retype(app, ObjectType.UNTYPED, 30, 22))
-    refused(Status.NOT_ENOUGH_MEMORY, retype, app, ObjectType.ENDPOINT, 31)
+    ok(app.retype(ObjectType.UNTYPED, 30, 22))
+    refused(Status.NOT_ENOUGH_MEMORY, app.retype, ObjectType.ENDPOINT, 31)
     ok(app.revoke("untyped"))
     assert app.pd.cspace.slot(30).cap is None
-    ok(retype(app, ObjectType.ENDPOINT, 31))
+    ok(app.retype(ObjectType.ENDPOINT, 31))
 
 
 def test_revoking_an_untyped_takes_what_was_made_of_its_parts(app: Thread) -> None:
-    ok(retype(app, ObjectType.UNTYPED, 30, 16))
-    ok(retype(app, ObjectType.ENDPOINT, 31, of=30))
+    ok(app.retype(ObjectType.UNTYPED, 30, 16))
+    ok(app.retype(ObjectType.ENDPOINT, 31, of=30))
     ok(app.mint(31, 32, badge=7))
     ok(app.revoke("untyped"))
     assert [app.pd.cspace.slot(index).cap for index in (30, 31, 32)] == [None] * 3
@@ -59,15 +45,15 @@ def test_revoking_an_untyped_takes_what_was_made_of_its_parts(app: Thread) -> No
 def test_an_untyped_with_children_is_not_copied_and_a_copy_uses_the_original_up(
     app: Thread,
 ) -> None:
-    ok(retype(app, ObjectType.UNTYPED, 30, 12))
+    ok(app.retype(ObjectType.UNTYPED, 30, 12))
     ok(app.copy(30, 31))
-    refused(Status.NOT_ENOUGH_MEMORY, retype, app, ObjectType.ENDPOINT, 32, of=30)
-    ok(retype(app, ObjectType.ENDPOINT, 32, of=31))
+    refused(Status.NOT_ENOUGH_MEMORY, app.retype, ObjectType.ENDPOINT, 32, of=30)
+    ok(app.retype(ObjectType.ENDPOINT, 32, of=31))
     refused(Status.REVOKE_FIRST, app.copy, 31, 33)
 
 
 def test_pages_are_segments_that_end_with_the_last_capability(app: Thread) -> None:
-    ok(retype(app, ObjectType.FRAME, 30))
+    ok(app.retype(ObjectType.FRAME, 30))
     made = app.lab.of(CreateSegment)
     assert [effect.size for effect in made] == [4096]
     ok(app.delete(30))
@@ -93,4 +79,28 @@ def test_pages_are_segments_that_end_with_the_last_capability(app: Thread) -> No
 def test_what_cannot_be_made_is_refused_with_its_number(
     app: Thread, status: Status, arguments: dict
 ) -> None:
-    refused(status, retype, app, **arguments)
+    refused(status, app.retype, **arguments)
+
+
+@pytest.mark.parametrize("kind", SIZE_BITS)
+def test_every_price_of_the_table_is_what_retype_takes(app: Thread, kind: ObjectType) -> None:
+    slots_bits = 4 if kind == ObjectType.CNODE else 0
+    ok(app.retype(ObjectType.UNTYPED, 30, 20))
+    ok(app.retype(kind, 31, slots_bits, of=30))
+    price = 1 << (SIZE_BITS[kind] + slots_bits)
+    assert app.cap(30).badge == price
+    ok(app.retype(kind, 32, slots_bits, count=3, of=30))
+    assert app.cap(30).badge == 4 * price
+    ok(app.revoke(30))
+    ok(app.retype(kind, 31, slots_bits, of=30))
+    assert app.cap(30).badge == price
+
+
+def test_the_prices_are_sel4s() -> None:
+    assert {kind.name: 1 << bits for kind, bits in SIZE_BITS.items()} == {
+        "CNODE": 32,  # per slot
+        "ENDPOINT": 16,
+        "NOTIFICATION": 32,
+        "TCB": 2048,
+        "FRAME": 4096,
+    }

@@ -12,7 +12,7 @@ def never_full(slot: int) -> bool:
 
 
 def refuse(slot: int) -> None:
-    raise IllegalOperation(3, "PD_Alloc", 3)
+    raise IllegalOperation(3, "Untyped_Retype", 3)
 
 
 def test_slots_come_from_the_lower_half_each_once() -> None:
@@ -53,7 +53,7 @@ def test_a_slot_that_a_parent_filled_is_passed_over() -> None:
 
     def put(slot: int) -> None:
         if slot == 16:
-            raise DeleteFirst(8, "PD_Alloc", 3)
+            raise DeleteFirst(8, "Untyped_Retype", 3)
 
     assert slots.place(put) == 17
 

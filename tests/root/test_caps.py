@@ -203,7 +203,8 @@ def test_a_copy_without_its_original_has_no_parent() -> None:
     ok(app.copy(20, 21))
     ok(app.delete(20))
     row = listed(lab, "app", tree=True)[21]
-    assert row["parents"] == row["derived"] == []
+    assert places(row["parents"]) == [("app", app.slot("untyped"), 1)]
+    assert row["derived"] == []
 
 
 def retype(app: Thread, kind: ObjectType, slot: int, size_bits: int = 0) -> None:
@@ -300,6 +301,7 @@ def test_looking_changes_nothing() -> None:
 
 def test_a_list_that_changes_under_the_walk_still_tells_the_truth() -> None:
     lab, app = crowd()
+    untyped = ("app", app.slot("untyped"), 2)
     request = lab.ask("caps", pd="app", tree=True)
     deleted: set[int] = set()
     while lab.k.jobs_pending:
@@ -314,7 +316,7 @@ def test_a_list_that_changes_under_the_walk_still_tells_the_truth() -> None:
     rows = {row["slot"]: row for row in lab.answers[request]["slots"]}
     for slot, row in rows.items():
         if slot > 20 and row["type"] == "endpoint":
-            assert places(row["parents"]) == [("app", 20, 1)]
+            assert places(row["parents"]) == [("app", 20, 1), untyped]
 
 
 def test_an_ancestor_that_goes_during_the_walk_is_not_told() -> None:
@@ -335,7 +337,7 @@ def test_an_ancestor_that_goes_during_the_walk_is_not_told() -> None:
     ok(app.delete(21))
     lab.work()
     rows = {row["slot"]: row for row in lab.answers[request]["slots"]}
-    assert places(rows[20]["parents"]) == [("app", 30, 1)]
+    assert places(rows[20]["parents"]) == [("app", 30, 1), ("app", app.slot("untyped"), 2)]
 
 
 def test_of_a_capability_that_goes_during_its_walk_no_kin_is_told() -> None:

@@ -159,11 +159,30 @@ class Thread:
             self.lab.step(Started(self.lab.now, pd.number, 1000 + pd.number))
         return self.lab[name]
 
-    def alloc(self, kind: ObjectType, slot: int, **more: Any) -> int:
+    def retype(
+        self,
+        kind: int,
+        slot: int,
+        size_bits: int = 0,
+        count: int = 1,
+        of: Cptr = "untyped",
+        **node: int,
+    ) -> Answer | None:
+        """Make objects of untyped memory, in a row of slots."""
+        return self.invoke(
+            "untyped_retype",
+            of,
+            caps=[SLOT_CNODE],
+            type=int(kind),
+            size_bits=size_bits,
+            node_offset=slot,
+            num_objects=count,
+            **{"node_index": 0, "node_depth": 0, **node},
+        )
+
+    def alloc(self, kind: ObjectType, slot: int, pages: int = 1) -> int:
         """Make an object of the thread's own in a slot; the slot."""
-        answer = self.pd_call("alloc", type=int(kind), slot=slot, **more)
-        assert answer is not None
-        assert answer.map == {}
+        ok(self.retype(kind, slot, size_bits=12 + (pages - 1).bit_length()))
         return slot
 
     def copy(self, source: Cptr, to: int, rights: int = 15) -> Answer | None:

@@ -227,6 +227,7 @@ def test_only_the_parent_may_ask_for_spawn_sync(parent: SerialParent) -> None:
 
 @pytest.mark.parametrize("spawn", [thread, process])
 def test_a_missing_device_is_error_12(spawn: Any, env: Env, system: ThreadedSystem) -> None:
+    env.endpoint().delete()  # the memory that endpoints are made of is split off once
     caps = system.root.latest["parent"].caps
     with pytest.raises(BindFailed, match="add `uarts: \\[uart9\\]`") as info:
         spawn(env, device="uart9")
@@ -257,6 +258,7 @@ def test_a_name_that_is_no_device_is_error_12(env: Env) -> None:
 
 def test_a_thread_that_cannot_be_interrupted_is_no_server(env: Env, system: ThreadedSystem) -> None:
     env.tcb.bind_notification(env.work)
+    env.endpoint().delete()  # the memory that endpoints are made of is split off once
     caps = system.root.latest["parent"].caps
     with pytest.raises(BindFailed, match="work notification is bound to another thread"):
         thread(env)
