@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from caplab.kernel.abi import ROOT_RADIX, SIZE_BITS, ObjectType, Status
+from caplab.kernel.abi import ROOT_RADIX, SIZE_BITS, LookupFailure, ObjectType, Status
 from caplab.kernel.core import cap as caps
 from caplab.kernel.core import cspace, endpoint, message, reach
 from caplab.kernel.core.cap import Cap, Cause, Slot
@@ -126,8 +126,13 @@ def _operands(caller: TCB, cap: Cap, words: tuple[int, ...]) -> tuple[Slot, Slot
     if isinstance(source, Result):
         return source
     if source.cap is None:
-        return cspace.Failure(2, (0,)).refusal(source=True)
+        return _missing(words[3])
     return destination, source
+
+
+def _missing(depth: int, source: bool = True) -> Result:
+    """The slot named is empty; the detail is the depth it was looked for with."""
+    return cspace.Failure(LookupFailure.MISSING, (depth,)).refusal(source)
 
 
 def _derive(k: Kernel, caller: TCB, cap: Cap, count: int, mint: bool) -> Outcome:
@@ -248,8 +253,10 @@ def rotate(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         return error(Status.ILLEGAL_OPERATION)
     if destination is not source and destination.cap is not None:
         return error(Status.DELETE_FIRST)
-    if source.cap is None or pivot.cap is None:
-        return cspace.Failure(2, (0,)).refusal(source=True)
+    if source.cap is None:
+        return _missing(words[7])
+    if pivot.cap is None:
+        return _missing(words[4], source=False)
     return _rotate(k, caller, destination, pivot, source, words)
 
 

@@ -87,7 +87,7 @@ def target(root: Cap, index: int, depth: int, *, source: bool = False) -> Slot |
         return found.refusal(source)
     slot, left = found
     if left:
-        return Failure(LookupFailure.DEPTH_MISMATCH, (left, depth - left)).refusal(source)
+        return Failure(LookupFailure.DEPTH_MISMATCH, (left, 0)).refusal(source)
     if slot.cnode.dying:
         return Failure(LookupFailure.INVALID_ROOT).refusal(source)
     return slot

@@ -131,7 +131,7 @@ def call(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     if request.caps or len(request.body) > 960:
         refused = _refused(k, caller, rights)
         if refused is not None:
-            return refused
+            return k.cap_fault(caller, refused)
     if k.lab:
         if not endpoint.readers:
             return _deaf(k, endpoint)
@@ -169,7 +169,7 @@ def _wait_for_reply(k: Kernel, caller: TCB, receiver: TCB, right: int) -> None:
 
 
 def _refused(k: Kernel, caller: TCB, rights: int) -> Result | None:
-    refused = message.refusal(caller)
+    refused = message.refusal(k, caller)
     if refused is not None:
         return refused
     if k.lab and caller.request.caps and not rights & _GRANT:
@@ -223,7 +223,7 @@ def _send(k: Kernel, caller: TCB, cap: Cap, blocking: bool) -> Outcome:
     endpoint: Endpoint = cap.obj
     refused = _refused(k, caller, cap.rights)
     if refused is not None:
-        return k.silent(refused)
+        return k.cap_fault(caller, refused) if blocking else k.silent(refused)
     if k.lab and not endpoint.readers:
         return _deaf(k, endpoint)
     grant = bool(cap.rights & _GRANT)

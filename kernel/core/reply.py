@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from caplab.kernel.abi import AnswerFlag, ObjectType, Rights, Status
+from caplab.kernel.abi import AnswerFlag, ObjectType, Rights, Status, Sys
 from caplab.kernel.core import cspace, message
 from caplab.kernel.core.cap import Cap, Cause, unlink
 from caplab.kernel.core.outcome import OK, Outcome, Result, error
@@ -97,9 +97,11 @@ def refusal(k: Kernel, server: TCB, reply: Reply | None) -> Result | None:
     Errors:  as message.refusal; ILLEGAL_OPERATION for capabilities the reply may not carry (lab)
     Differs: lab mode refuses capabilities that the reply may not carry; seL4 drops them
     """
-    refused = message.refusal(server)
+    refused = message.refusal(k, server)
     if refused is not None:
-        return refused
+        if k.lab:
+            return refused
+        server.request.caps = ()
     if k.lab and server.request.caps and reply is not None and not reply.grant:
         return error(Status.ILLEGAL_OPERATION)
     return None
@@ -132,6 +134,10 @@ def send_on_reply(k: Kernel, server: TCB, cap: Cap) -> Outcome:
     seL4:   Send (or Call) on a capability made by seL4_CNode_SaveCaller
     Errors: as Reply
     """
+    refused = message.refusal(k, server)
+    if refused is not None:
+        quiet = server.request.call == Sys.NB_SEND
+        return k.silent(refused) if quiet else k.cap_fault(server, refused)
     refused = refusal(k, server, cap.obj)
     if refused is not None:
         return refused

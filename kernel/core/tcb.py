@@ -288,10 +288,13 @@ def bind_notification(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Errors:    TRUNCATED_MESSAGE, FAILED_LOOKUP, INVALID_CAPABILITY (not a notification),
         ILLEGAL_OPERATION (either is bound already, somebody waits on it, no Read, or the TCB has
         ended)
+    Differs:   lab mode tells an empty slot and a capability of another type apart; to seL4 both
+        are ILLEGAL_OPERATION
     """
     found = message.extra_cap(caller, 0, ObjectType.NOTIFICATION)
     if isinstance(found, Result):
-        return found
+        told = k.lab or found.status == Status.TRUNCATED_MESSAGE
+        return found if told else error(Status.ILLEGAL_OPERATION)
     target: TCB = cap.obj
     notification: Notification = found.obj
     from_elsewhere = notification.bound is not None or notification.queue

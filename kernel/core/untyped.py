@@ -18,6 +18,7 @@ from caplab.kernel.abi import (
     UNTYPED_BITS_MAX,
     UNTYPED_BITS_MIN,
     WORD_BITS,
+    LookupFailure,
     ObjectType,
     Rights,
     Status,
@@ -147,15 +148,15 @@ def _slots(caller: TCB, words: tuple[int, ...]) -> list[Slot] | Result:
     index, depth, offset, count = words
     root = cspace.lookup(caller, caller.request.caps[0])
     node = root.cap if root is not None else None
-    if node is None:
-        return cspace.Failure(1).refusal(source=False)
     if depth:
+        if node is None:
+            return cspace.Failure(LookupFailure.INVALID_ROOT).refusal(source=False)
         found = cspace.target(node, index, depth)
         if isinstance(found, Result):
             return found
         node = found.cap
     if node is None or node.type != ObjectType.CNODE or node.obj.dying:
-        return cspace.Failure(2, (0,)).refusal(source=False)
+        return cspace.Failure(LookupFailure.MISSING, (depth,)).refusal(source=False)
     size = 1 << node.obj.radix
     if offset >= size:
         return error(Status.RANGE_ERROR, 0, size - 1)

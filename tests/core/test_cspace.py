@@ -135,3 +135,25 @@ def test_rotate_moves_two_capabilities_at_once_and_swaps_in_place() -> None:
     refused(Status.ILLEGAL_OPERATION, rotate, app, 31, 30, 30)
     refused(Status.DELETE_FIRST, rotate, app, SLOT_TCB, 30, 20)
     refused(Status.FAILED_LOOKUP, rotate, app, 31, 40, 41)
+
+
+def test_a_slot_operation_whose_depth_goes_past_the_slot_says_what_is_left() -> None:
+    """Where an invocation would use what it has found, an operation on slots wants them exact."""
+    _, app = two_levels()
+    answer = refused(Status.FAILED_LOOKUP, app.invoke, "cnode_delete", 20, index=0b10010, depth=6)
+    assert answer.words == (0, LookupFailure.DEPTH_MISMATCH, 2, 0)
+
+
+def test_a_retype_into_what_is_no_cnode_finds_it_missing() -> None:
+    app = pair()["app"]
+    words = {"type": 2, "size_bits": 0, "node_offset": 20, "num_objects": 1}
+    for root, index, depth, said in (
+        (300, 0, 0, (0, LookupFailure.MISSING, 0)),
+        (SLOT_TCB, 0, 0, (0, LookupFailure.MISSING, 0)),
+        (SLOT_CNODE, SLOT_TCB, 64, (0, LookupFailure.MISSING, 64)),
+        (300, 30, 64, (0, LookupFailure.INVALID_ROOT)),
+    ):
+        path = {"node_index": index, "node_depth": depth}
+        do = {"caps": [root], **words, **path}
+        answer = refused(Status.FAILED_LOOKUP, app.invoke, "untyped_retype", "untyped", **do)
+        assert answer.words == said

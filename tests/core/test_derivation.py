@@ -123,8 +123,8 @@ def test_the_destination_is_looked_at_before_the_source() -> None:
 def test_an_empty_source_is_a_failed_lookup_of_the_source() -> None:
     _, app = owner()
     for do in (app.copy, app.move):
-        assert refused(Status.FAILED_LOOKUP, do, 300, 30).words == (1, 2, 0)
-    assert refused(Status.FAILED_LOOKUP, app.mint, 300, 30, badge=1).words == (1, 2, 0)
+        assert refused(Status.FAILED_LOOKUP, do, 300, 30).words == (1, 2, 64)
+    assert refused(Status.FAILED_LOOKUP, app.mint, 300, 30, badge=1).words == (1, 2, 64)
     assert refused(Status.FAILED_LOOKUP, app.copy, 5000, 30).words == (1, 4, 64, 0, 54)
 
 

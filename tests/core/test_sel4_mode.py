@@ -213,3 +213,70 @@ def test_waiting_on_anothers_bound_notification_is_a_fault() -> None:
     assert helper.wait(20) is None
     ok(app.signal(20))
     assert helper.blocked
+
+
+# -- capabilities that are to be sent and are not there ------------------------------------------
+
+
+def test_an_empty_slot_among_the_capabilities_ends_them_and_the_words_arrive() -> None:
+    _, fs, app = pair()
+    app.alloc(ObjectType.FRAME, 21)
+    for caps in ([300], [300, 21]):
+        assert app.call("fs", b"words", caps=caps) is None
+        told = ok(fs.recv(slot=40))
+        assert (told.body, told.extra) == (b"words", ())
+        ok(fs.reply(b"answer", caps=caps))
+        assert app.woken().body == b"answer"
+    assert fs.cap(40) is None
+
+
+@pytest.mark.parametrize("call", [Sys.CALL, Sys.SEND])
+@pytest.mark.parametrize("rights", [Rights.ALL, Rights.WRITE | Rights.GRANT_REPLY])
+def test_a_pointer_to_no_slot_among_the_capabilities_is_a_fault(call: Sys, rights: int) -> None:
+    """Even without Grant, when they would not be sent: they are looked up before anything is."""
+    _, fs, app = pair()
+    ok(app.copy("fs", 20, rights))
+    fs.recv()
+    assert app.syscall(call, 20, b"words", caps=[ROOT_SLOTS]) is None
+    assert fs.blocked
+
+
+def test_an_nb_send_with_a_pointer_to_no_slot_is_silent() -> None:
+    _, fs, app = pair()
+    fs.recv()
+    ok(app.nb_send("fs", b"words", caps=[ROOT_SLOTS]))
+    assert fs.blocked
+
+
+def test_a_reply_with_a_pointer_to_no_slot_goes_without_capabilities() -> None:
+    _, fs, app = pair()
+    app.call("fs")
+    ok(fs.recv())
+    ok(fs.reply(b"words", caps=[ROOT_SLOTS]))
+    told = app.woken()
+    assert (told.body, told.extra) == (b"words", ())
+
+
+def test_a_saved_reply_sent_with_a_pointer_to_no_slot_is_a_fault_and_stays() -> None:
+    _, fs, app = pair()
+    app.call("fs")
+    ok(fs.recv())
+    ok(fs.save_caller(20))
+    ok(fs.nb_send(20, b"words", caps=[ROOT_SLOTS]))
+    assert fs.send(20, b"words", caps=[ROOT_SLOTS]) is None
+    assert fs.cap(20) is not None
+    assert app.blocked
+
+
+def test_a_message_is_as_long_as_the_buffer_and_what_is_too_much_is_not_sent() -> None:
+    _, fs, app = pair()
+    app.call("fs", list(range(200)))
+    assert ok(fs.recv()).words == tuple(range(120))
+    ok(fs.reply(list(range(121))))
+    assert app.woken().words == tuple(range(120))
+
+
+def test_what_is_no_notification_cannot_be_bound() -> None:
+    _, _, app = pair()
+    for cptr in (300, "fs"):
+        refused(Status.ILLEGAL_OPERATION, app.bind, cptr)

@@ -5,13 +5,13 @@ import ast
 from caplab.kernel.core.syscalls import INVOCATIONS, SYSCALLS
 from caplab.scripts.gen import semantics
 
-SAID_ELSEWHERE = [
+SAID_ELSEWHERE = {
     "blocking.py: suspend",
     "kernel.py: answer_frame",
     "kernel.py: restart_or_free",
     "kernel.py: silent",
     "kernel.py: cap_fault",
-]
+}
 """By the handler in tcb.py, and for the whole kernel in outcome.py."""
 
 
@@ -50,7 +50,7 @@ def test_every_difference_of_the_table_is_on_the_page() -> None:
 
 def test_whatever_asks_for_the_mode_says_what_differs() -> None:
     """A public function of the core that does one thing in lab mode and another in seL4's."""
-    silent = [
+    silent = {
         f"{path.name}: {node.name}"
         for path in sorted((semantics.ROOT / "kernel" / "core").glob("*.py"))
         if path.name not in ("state.py", "invariants.py")
@@ -58,5 +58,5 @@ def test_whatever_asks_for_the_mode_says_what_differs() -> None:
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
         if any(isinstance(part, ast.Attribute) and part.attr == "lab" for part in ast.walk(node))
         if not semantics.differs(ast.get_docstring(node))
-    ]
-    assert silent == SAID_ELSEWHERE
+    }
+    assert silent <= SAID_ELSEWHERE

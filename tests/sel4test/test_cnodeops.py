@@ -2,7 +2,7 @@
 
 import pytest
 
-from caplab.kernel.abi import SLOT_TCB, ObjectType, Status
+from caplab.kernel.abi import SLOT_TCB, LookupFailure, ObjectType, Status
 from lab import Thread, ok, refused
 from sel4 import cnode, endpoint, is_empty, made, mutate, notification, one, rotate
 
@@ -19,11 +19,11 @@ def test() -> Thread:
 
 
 def same_tcb(test: Thread, slot: int) -> bool:
-    """Is it a capability to that very TCB? What is written through one is there for all."""
-    values = [0xCAFE + slot, slot]
-    words = {"resume": 0, "arch_flags": 0, "count": 2, "registers": values}
+    """Is it a capability to that very TCB? What is written through one is read through another."""
+    words = {"resume": 0, "arch_flags": 0, "count": 1, "registers": [0xCAFE + slot]}
     ok(test.invoke("tcb_write_registers", slot, **words))
-    return test.cap("tcb.1").obj.registers[:2] == values
+    read = test.invoke("tcb_read_registers", "tcb.1", suspend_source=0, arch_flags=0, count=1)
+    return ok(read).words == (0xCAFE + slot,)
 
 
 def test_copy_fills_a_free_slot_and_no_other(test: Thread) -> None:
@@ -102,7 +102,10 @@ def test_rotate_moves_two_at_once_or_neither(test: Thread) -> None:
     ok(rotate(test, EMPTY, TCB, EMPTY))
     assert (test.cap(TCB), test.cap(EMPTY)) == before
     refused(Status.ILLEGAL_OPERATION, rotate, test, 200, TCB, TCB)
-    refused(Status.FAILED_LOOKUP, rotate, test, 200, 201, 202)
+    nowhere = refused(Status.FAILED_LOOKUP, rotate, test, 200, 201, 202)
+    assert nowhere.words == (1, LookupFailure.MISSING, 64)
+    no_pivot = refused(Status.FAILED_LOOKUP, rotate, test, 200, 201, TCB)
+    assert no_pivot.words == (0, LookupFailure.MISSING, 64)
 
 
 def test_rotate_and_mutate_never_touch_a_badge(test: Thread) -> None:
