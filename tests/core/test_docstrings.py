@@ -4,6 +4,7 @@ The reference page and the stubs come from both, so a heading that is misspelt o
 is missing would be missing there.
 """
 
+import inspect
 import re
 
 import pytest
@@ -33,10 +34,10 @@ invocation = pytest.mark.parametrize("row", INVOCATIONS, ids=name)
 
 
 def lines(row: Syscall | Invocation) -> list[str]:
-    text = row.handler.__doc__
+    # Python 3.13 keeps docstrings without their indentation, older ones with it.
+    text = inspect.getdoc(row.handler)
     assert text, f"{name(row)} has no docstring"
-    first, *rest = text.rstrip().splitlines()
-    return [first, *(line.removeprefix("    ") for line in rest)]
+    return text.splitlines()
 
 
 def sections(row: Syscall | Invocation) -> dict[str, str]:
