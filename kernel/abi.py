@@ -47,6 +47,8 @@ ROOT_SLOTS = 1 << ROOT_RADIX
 SLOT_NULL, SLOT_TCB, SLOT_CNODE, SLOT_PD, SLOT_WORK = 0, 1, 2, 3, 4
 """Fixed slots of a first CSpace: nothing, the first TCB, the CNode itself, the PD's own
 root-task capability, the notification its work is announced on."""
+FAULT_HANDLER = "fault-handler"
+"""The name of the endpoint that the manifest's `faults:` has a PD's faults sent to."""
 SLOT_FIRST_FREE = 16
 SLOT_FIRST_ROOT = ROOT_SLOTS // 2
 

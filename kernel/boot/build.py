@@ -54,6 +54,7 @@ def _pd(pd: CheckedPd) -> Spec:
         "serves": pd.serves,
         "rdes": list(pd.rdes),
         "manages": list(pd.manages),
+        "faults": pd.faults,
         "devices": list(pd.devices),
         "threads": pd.threads,
         "untyped": pd.untyped,

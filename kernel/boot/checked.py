@@ -22,6 +22,8 @@ class CheckedPd:
     serves: str | None
     rdes: tuple[str, ...]
     manages: tuple[str, ...]
+    faults: str | None
+    """The PD that handles its faults."""
     devices: tuple[str, ...]
     threads: int
     untyped: int | None

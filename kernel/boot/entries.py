@@ -71,6 +71,7 @@ class Entry:
             serves=self.serves,
             rdes=tuple(self.value("rdes")),
             manages=tuple(self.keys.manages),
+            faults=self.keys.faults,
             devices=tuple(self.value("devices")),
             threads=self.value("threads"),
             untyped=self.value("untyped"),

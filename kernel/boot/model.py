@@ -151,7 +151,9 @@ class PdKeys(Defaults):
     console: Annotated[Any, NotBuilt("a console of its own with escapes, prefix and buffering")] = (
         None
     )
-    faults: Annotated[Any, NotBuilt("a PD that handles its faults")] = None
+    faults: Name | None = Field(
+        default=None, description="the PD that handles its faults, at the endpoint it serves"
+    )
     priority: Annotated[Any, NotBuilt("an order among its TCBs and those of others")] = None
     restart: Annotated[Any, NotBuilt("starting it again when it has died")] = None
     cleanup: Annotated[Any, NotBuilt("how far its death spreads")] = None

@@ -7,6 +7,7 @@ declared, or that nothing of the name is.
 import os
 from collections.abc import Callable, Sequence
 
+from caplab.kernel.abi import FAULT_HANDLER
 from caplab.kernel.boot.entries import Entry
 from caplab.kernel.boot.model import Keys
 from caplab.kernel.boot.problems import ENOUGH, Note, Place, Problem, listing, meant
@@ -30,6 +31,7 @@ class Routes:
         self._system()
         judges: Sequence[Callable[[Entry], None]] = (
             self._uses,
+            self._faults,
             self._manages,
             self._devices,
             self._role,
@@ -66,17 +68,25 @@ class Routes:
                 message = f"in `{pd.name}` the name `{name}` is that of a device"
                 notes = notes or (Note("the device", place),)
                 self._add("CL026", message, own, "use another name", notes)
+            if name == FAULT_HANDLER and pd.keys.faults is not None:
+                message = f"in `{pd.name}` the name `{name}` is that of its fault handler"
+                notes = (Note("the fault handler", pd.at("faults")),)
+                self._add("CL026", message, own, "use another name", notes)
 
-    def _provider(self, pd: Entry, provider: str, at: Place) -> None:
+    def _faults(self, pd: Entry) -> None:
+        if pd.keys.faults is not None:
+            self._provider(pd, pd.keys.faults, pd.at("faults"), "sends its faults to")
+
+    def _provider(self, pd: Entry, provider: str, at: Place, uses: str = "uses") -> None:
         other = self.pds.get(provider)
         if provider == pd.name:
-            message = f"`{provider}` uses itself: its call would wait for its own answer"
+            message = f"`{provider}` {uses} itself: its call would wait for its own answer"
             self._add("CL022", message, at, "remove it, or name another PD")
         elif provider not in self.declared:
-            message = f"`{pd.name}` uses `{provider}`, and there is no such PD"
+            message = f"`{pd.name}` {uses} `{provider}`, and there is no such PD"
             self._no_pd("CL020", message, at, provider, by=pd.name)
         elif other is not None and other.known("serves") and not other.serves:
-            message = f"`{pd.name}` uses `{provider}`, which serves nothing"
+            message = f"`{pd.name}` {uses} `{provider}`, which serves nothing"
             note = Note(f"`{provider}` is declared here, without `serves`", other.declared)
             fix = f"add  serves: endpoint  to `{provider}`, if its program answers calls"
             self._add("CL021", message, at, fix, (note,))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from caplab.kernel.abi import REG_ARG, REG_IP, Status
 from caplab.kernel.core import endpoint as endpoints
+from caplab.kernel.core import fault as faults
 from caplab.kernel.core import reply as replies
 from caplab.kernel.core import requests
 from caplab.kernel.core.cap import Cause
@@ -36,6 +37,10 @@ def unqueue(k: Kernel, tcb: TCB, cause: Cause) -> None:
         on.queue.remove(tcb)
     elif state == REPLY:
         replies.detached(tcb.reply, cause)
+    if tcb.fault is not None:
+        tcb.fault.settle(tcb)
+        if not tcb.fault.outside:
+            tcb.fault = None
 
 
 def suspend(k: Kernel, tcb: TCB) -> None:
@@ -43,7 +48,8 @@ def suspend(k: Kernel, tcb: TCB) -> None:
     if tcb.suspended:
         return
     tcb.suspended = tcb.gate = True
-    if tcb.state in (SEND, RECV, NOTIFICATION) or (tcb.state == REPLY and not k.lab):
+    served = tcb.state == REPLY and k.lab and tcb.fault is None
+    if tcb.state in (SEND, RECV, NOTIFICATION, REPLY) and not served:
         remaining = tcb.deadline
         unqueue(k, tcb, k.cause(Status.CANCELLED, tcb.pd))
         tcb.deadline = remaining
@@ -61,10 +67,11 @@ def resume(k: Kernel, tcb: TCB) -> None:
         frame, tcb.withheld = tcb.withheld, None
         tcb.state, tcb.on, tcb.deadline = RUNNING, None, None
         k.effects.append(Resume(tcb.number, frame))
-    elif tcb.state == INACTIVE:
-        tcb.state = RUNNING
-        if not (tcb.gate and k.gated(tcb)):
-            k.execute(tcb)
+    elif tcb.state == INACTIVE or tcb.fault is not None:
+        remaining = tcb.deadline
+        unqueue(k, tcb, k.cause(Status.CANCELLED, tcb.pd))
+        tcb.deadline = remaining
+        faults.restart(k, tcb)
 
 
 def wake(k: Kernel, tcb: TCB) -> None:

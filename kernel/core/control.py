@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from caplab.kernel.core import blocking
+from caplab.kernel.core import fault as faults
 from caplab.kernel.core.cap import Cap
 from caplab.kernel.core.outcome import OK, Outcome
 from caplab.kernel.core.states import PARKED, SLEEP
@@ -46,7 +47,14 @@ def sleep(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 def fault(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     """Announce an uncaught exception before the process ends.
 
+    It is a user exception to the PD's fault handler, which gets the label as its number; the
+    traceback's last line becomes the reason that `ps` shows.
+
     Arguments: label: a FaultLabel; body: the traceback (UTF-8)
+    Blocks:    with a fault handler, until it replies
+    Answer:    the registers as the handler left them, when there is one
+    Differs:   without a handler lab mode answers, and the process ends; under sel4 the TCB stays
+        blocked
     """
-    k.root.fault(k, caller)
-    return OK
+    text = k.root.fault(k, caller)
+    return faults.exception(k, caller, caller.request.label, text)

@@ -79,6 +79,12 @@ class Unmask(NamedTuple):
     irq: int
 
 
+class ContinueFault(NamedTuple):
+    """Let a thread that was stopped by a fault execute its instruction again."""
+
+    tcb: int
+
+
 class Answer(NamedTuple):
     """The reply to an Operator event."""
 
@@ -103,6 +109,7 @@ Effect = (
     | WithdrawSegment
     | DestroySegment
     | Unmask
+    | ContinueFault
     | Answer
     | Announce
 )

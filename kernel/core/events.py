@@ -74,7 +74,23 @@ class Work(NamedTuple):
     now: int
 
 
-Event = Boot | Syscall | Started | Exited | BadFrame | Interrupt | Deadline | Operator | Work
+class Faulted(NamedTuple):
+    """A thread stands at an instruction it cannot execute, outside any call.
+
+    `kind` is a FaultLabel: VM_FAULT, with the address and an access (read, write, fetch), or
+    USER_EXCEPTION, with the number of the exception as address and no access.
+    """
+
+    now: int
+    tcb: int
+    kind: int
+    address: int
+    access: str
+
+
+Event = (
+    Boot | Syscall | Started | Exited | BadFrame | Interrupt | Deadline | Operator | Work | Faulted
+)
 EVENT_TYPES: tuple[type, ...] = (
     Boot,
     Syscall,
@@ -85,4 +101,5 @@ EVENT_TYPES: tuple[type, ...] = (
     Deadline,
     Operator,
     Work,
+    Faulted,
 )

@@ -150,6 +150,18 @@ def only_the_blocked_are_timed(k: Kernel) -> Iterator[str]:
             yield f"tcb {tcb.number} is {states.NAMES[tcb.state]} and has a time limit"
 
 
+def faulters_are_blocked(k: Kernel) -> Iterator[str]:
+    """I11: a faulter waits on its handler, the message in its request's place, or stands still."""
+    for tcb in k.tcbs.values():
+        if tcb.fault is None:
+            continue
+        waits = tcb.state in (states.SEND, states.REPLY)
+        if not waits and tcb.state != states.INACTIVE:
+            yield f"tcb {tcb.number} is {states.NAMES[tcb.state]} with a fault"
+        if waits != (tcb.fault.request is not None):
+            yield f"tcb {tcb.number} has its fault message {'nowhere' if waits else 'left over'}"
+
+
 INVARIANTS: tuple[Callable[[Kernel], Iterator[str]], ...] = (
     blocked_in_one_queue,
     one_side_queues,
@@ -161,4 +173,5 @@ INVARIANTS: tuple[Callable[[Kernel], Iterator[str]], ...] = (
     nobody_waits_on_the_deaf,
     bound_both_ways,
     only_the_blocked_are_timed,
+    faulters_are_blocked,
 )

@@ -24,6 +24,7 @@ from caplab.kernel.abi import (
 from caplab.kernel.core import blocking, cspace, requests, state, syscalls
 from caplab.kernel.core import cap as caps
 from caplab.kernel.core import endpoint as endpoints
+from caplab.kernel.core import fault as faults
 from caplab.kernel.core import irq as irqs
 from caplab.kernel.core import notification as notifications
 from caplab.kernel.core import reply as replies
@@ -37,6 +38,7 @@ from caplab.kernel.core.events import (
     Deadline,
     Event,
     Exited,
+    Faulted,
     Interrupt,
     Operator,
     Started,
@@ -83,6 +85,7 @@ class Kernel:
             Interrupt: self._interrupt,
             Deadline: self._deadline,
             Work: self._work,
+            Faulted: lambda event: faults.happened(self, event),
         }
 
     # -- the host's side ------------------------------------------------------------------
@@ -169,7 +172,7 @@ class Kernel:
         request = tcb.request
         row = syscalls.ROWS.get(request.call)
         if row is None:
-            self.finish(tcb, error(Status.INVALID_ARGUMENT, 0))
+            faults.unknown_call(self, tcb)
             return
         cap: Cap | None = NO_CAP
         if row.takes_cap:
@@ -178,7 +181,7 @@ class Kernel:
                 slot = cspace.lookup(tcb, request.cptr)
             cap = slot.cap if slot is not None else None
             if cap is None or (request.flags and self._renewed(request, slot)):
-                outcome = self._missing(tcb, slot, row)
+                outcome = faults.missing(self, tcb, slot, row.silence)
             else:
                 outcome = row.handler(self, tcb, cap)
         else:
@@ -192,30 +195,6 @@ class Kernel:
     @staticmethod
     def _renewed(request: Any, slot: Slot | None) -> bool:
         return request.renewal is not None and slot is not None and slot.renewals != request.renewal
-
-    def _missing(self, tcb: TCB, slot: Slot | None, row: syscalls.Syscall) -> Outcome:
-        """The cptr names no capability: explain, or be as silent as seL4."""
-        request = tcb.request
-        lost = slot is None
-        if request.call == Sys.REPLY_RECV:
-            # The reply goes out whatever becomes of the receive.
-            unsent = endpoints.reply_first(self, tcb)
-            if unsent is not None:
-                return unsent
-        if lost:
-            refused = cspace.why_not(tcb, request.cptr).refusal(source=False)
-        elif slot is None or slot.cap is not None or slot.cause is None:
-            status = Status.DIED_BEFORE_RECV if slot and slot.cap else Status.NEVER_EXISTED
-            refused = gone(Cause(status, 0, 0, "", self.event))
-        else:
-            refused = gone(slot.cause)
-        if self.lab:
-            return refused
-        if row.silence == "error" and not lost:
-            return error(Status.INVALID_CAPABILITY, 0)
-        if row.silence == "fault" or (lost and request.call != Sys.NB_SEND):
-            return self.cap_fault(tcb, refused)
-        return OK
 
     def _bad_frame(self, event: BadFrame) -> None:
         tcb = self.tcbs.get(event.tcb)
@@ -275,20 +254,27 @@ class Kernel:
     def free(self, tcb: TCB, cause: Cause) -> None:
         """Answer a caller whose wait can never end, with who is to blame."""
         tcb.on = None
-        self.finish(tcb, Result(cause.status, death_body(cause)))
+        told: Outcome = Result(cause.status, death_body(cause))
+        if tcb.fault is not None:
+            told = faults.unhandled(self, tcb)
+        if told is not None:
+            self.finish(tcb, told)
         self.root.act(self, "free_caller", tcb.name, cause.pd)
 
     def restart_or_free(self, tcb: TCB, cause: Cause) -> None:
         """The object waited on is gone: lab explains, seL4 executes the call again."""
-        tcb.state, tcb.on = RUNNING, None
         if self.lab:
             self.free(tcb, cause)
-        else:
-            self.execute(tcb)
+            return
+        if tcb.fault is not None:
+            tcb.fault.settle(tcb)
+        faults.restart(self, tcb)
 
     def deactivate(self, tcb: TCB) -> None:
         """Block a TCB for ever (until Resume): what seL4 does where lab mode would explain."""
         tcb.state, tcb.on, tcb.deadline = INACTIVE, None, None
+        if tcb.fault is not None:
+            tcb.fault.settle(tcb)
 
     def silent(self, outcome: Result) -> Result:
         """A refusal seL4 says nothing about."""
@@ -296,10 +282,7 @@ class Kernel:
 
     def cap_fault(self, tcb: TCB, refused: Result) -> Outcome:
         """A capability fault: without a handler lab mode returns it as an error."""
-        if self.lab:
-            return refused
-        self.deactivate(tcb)
-        return None
+        return faults.capability(self, tcb, refused)
 
     def cause(self, status: Status, pd: Any) -> Cause:
         return Cause(status, pd.number, pd.generation, pd.name, self.event)

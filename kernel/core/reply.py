@@ -88,6 +88,9 @@ def answer(k: Kernel, server: TCB, reply: Reply, label: int) -> None:
         reply.holder = None
     else:
         detached(reply, k.cause(Status.REVOKED, server.pd))
+    if caller.fault is not None:
+        caller.fault.replied(k, server, caller)
+        return
     message.transfer(k, server, caller, 0, label, grant, None)
 
 

@@ -51,6 +51,7 @@ def _tcb(tcb: TCB) -> list[Any]:
         tcb.bound.number if tcb.bound is not None else 0,
         tcb.withheld is not None,
         [tcb.start, tcb.fresh, tcb.fault_ep, *tcb.registers],
+        [] if tcb.fault is None else [*tcb.fault.words, tcb.fault.label, tcb.fault.outside],
     ]
 
 

@@ -16,6 +16,7 @@ from caplab.kernel.core.states import DEAD, RUNNING
 if TYPE_CHECKING:
     from caplab.kernel.core.cap import Slot
     from caplab.kernel.core.cnode import CNode
+    from caplab.kernel.core.fault import Fault
     from caplab.kernel.core.kernel import Kernel
     from caplab.kernel.core.notification import Notification
 
@@ -57,6 +58,7 @@ class TCB:
         "caller",
         "calls",
         "deadline",
+        "fault",
         "fault_ep",
         "fresh",
         "gate",
@@ -115,6 +117,8 @@ class TCB:
         self.fresh = False
         """Registers were written since it was started last."""
         self.registers = [0] * len(REGISTERS)
+        self.fault: Fault | None = None
+        """What it waits to have mended, or stands still because of."""
         self.fault_ep = 0
         """Pointer, in its own CSpace, to the endpoint its faults are sent to."""
         self.refs = 0
@@ -129,6 +133,11 @@ class TCB:
         self.hidden.slots.clear()
         self.hidden.tcb = None
         del self.reply, self.hidden
+
+    @property
+    def outside(self) -> bool:
+        """A fault holds it outside any call, so that there is nothing to answer."""
+        return self.fault is not None and self.fault.outside
 
     @property
     def name(self) -> str:
@@ -146,7 +155,7 @@ def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
     if target.refs or target.base is None:
         return
     blocking.unqueue(k, target, cause)
-    target.state = DEAD
+    target.state, target.fault = DEAD, None
     if target.caller is not None:
         drop(k, target.caller, cause)
     if target.bound is not None:

@@ -61,7 +61,7 @@ def _begin(k: Kernel, root: RootTask, pd: PD, status: int) -> None:
     for tcb in pd.tcbs:
         blocking.unqueue(k, tcb, cause)
         tcb.state = DEAD
-        tcb.withheld = None
+        tcb.withheld = tcb.fault = None
     for tcb in pd.tcbs:
         if tcb.caller is not None:
             replies.drop(k, tcb.caller, cause)

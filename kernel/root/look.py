@@ -88,6 +88,8 @@ def state(tcb: TCB) -> str:
 
 def reason(tcb: TCB) -> str:
     """What a TCB waits for, in words."""
+    if tcb.fault is not None:
+        return f"FAULT: {tcb.fault.text}, {_fate(tcb)}"
     if tcb.state == states.SEND:
         return f"send to {_place(tcb.on)}"
     if tcb.state == states.RECV:
@@ -101,6 +103,15 @@ def reason(tcb: TCB) -> str:
             return f"the end of {tcb.on.pd.name}"
         return "revoke" if isinstance(tcb.on, Job) else "kernel"
     return "" if tcb.state == states.RUNNING else states.NAMES[tcb.state]
+
+
+def _fate(tcb: TCB) -> str:
+    """Who has the fault of a TCB in hand."""
+    if tcb.state == states.SEND:
+        return f"sent to {_place(tcb.on)}"
+    if tcb.state == states.REPLY:
+        return f"handled by {_holder(tcb)}"
+    return "restarting" if isinstance(tcb.on, Job) else "nobody mends it"
 
 
 def _place(endpoint: Endpoint) -> str:

@@ -99,7 +99,7 @@ def arm(k: Kernel, root: RootTask, target: PD, what: Arm) -> None:
             if tcb.suspended:
                 blocking.resume(k, tcb)
         for tcb in target.tcbs:
-            if tcb.state not in (RUNNING, DEAD):
+            if tcb.state not in (RUNNING, DEAD) and not tcb.outside:
                 blocking.unqueue(k, tcb, k.cause(Status.CANCELLED, target))
                 fire(k, root, target, what, tcb)
                 return

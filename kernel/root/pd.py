@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from caplab.kernel.abi import (
+    FAULT_HANDLER,
     PAGE_SIZE,
     ROOT_RADIX,
     ROOT_SLOTS,
@@ -215,6 +216,13 @@ def use(k: Kernel, client: PD, name: str, server: PD) -> None:
     cap = Cap(ObjectType.ENDPOINT, server.endpoint, CLIENT_RIGHTS, badge)
     give(k, client, name, cap, server.master, server.name)
     server.users.append(client)
+
+
+def handle_faults(k: Kernel, client: PD, server: PD) -> None:
+    """Send the faults of a PD's TCBs to a server, through a badged capability of the PD's own."""
+    use(k, client, FAULT_HANDLER, server)
+    for tcb in client.tcbs:
+        tcb.fault_ep = client.names[FAULT_HANDLER].slot
 
 
 def spawn(k: Kernel, pd: PD) -> None:

@@ -67,7 +67,7 @@ def stop(k: Kernel, root: RootTask, one: PD) -> None:
     for tcb in one.tcbs:
         if tcb.suspended:
             blocking.resume(k, tcb)
-        if tcb.state == RUNNING:
+        if tcb.state == RUNNING or tcb.outside:
             one.to_stop.add(tcb.number)
         else:
             blocking.unqueue(k, tcb, cause)

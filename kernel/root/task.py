@@ -113,6 +113,8 @@ class RootTask:
     def _wire(self, k: Kernel, one: PD) -> None:
         for name, provider in (one.spec.get("uses") or {}).items():
             pd.use(k, one, name, self.latest[provider])
+        if one.spec.get("faults"):
+            pd.handle_faults(k, one, self.latest[one.spec["faults"]])
         for name in one.spec.get("manages") or ():
             operator.manage(k, one, self.latest[name])
 
@@ -166,19 +168,25 @@ class RootTask:
         regate(one)
         return False
 
-    def fault(self, k: Kernel, tcb: TCB) -> None:
-        """A PD announces its uncaught exception; its process ends by itself."""
+    def fault(self, k: Kernel, tcb: TCB) -> str:
+        """A PD announces its uncaught exception; the answer is what it comes to, in one line."""
         text = tcb.request.body.decode("utf-8", "replace").rstrip()
-        tcb.pd.fault = text.rsplit("\n", 1)[-1][:REASON_MAX] or "exception"
+        reason: str = text.rsplit("\n", 1)[-1][:REASON_MAX] or "exception"
+        tcb.pd.fault = reason
+        return reason
 
     def broke_abi(self, k: Kernel, tcb: TCB, reason: str) -> None:
         """A PD broke the rules of the wire: it is faulted, everybody else runs on."""
+        self.unhandled(k, tcb, f"broke the ABI: {reason}")
+
+    def unhandled(self, k: Kernel, tcb: TCB, reason: str) -> None:
+        """A PD has done what nobody handles: it ends."""
         one: PD = tcb.pd
         if one.doomed is not None:
             # It is being killed; that its connection ends, or what it still says, is no news.
             return
         if one.fault is None:
-            one.fault = f"broke the ABI: {reason}"
+            one.fault = reason
         operator.doom(k, one, one.fault)
 
     def badge_gone(self, k: Kernel, endpoint: Endpoint, badge: int) -> None:

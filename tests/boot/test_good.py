@@ -47,6 +47,7 @@ def test_the_smallest_manifest_gets_every_default(folder: Path) -> None:
                 "serves": None,
                 "rdes": [],
                 "manages": [],
+                "faults": None,
                 "devices": [],
                 "threads": 1,
                 "untyped": None,
@@ -65,8 +66,8 @@ def test_every_key_reaches_the_boot_specification(folder: Path) -> None:
     hello, worker, shell = spec["pds"][1:]
     assert hello["args"] == {"name": "no", "count": 10, "ratio": 1}
     assert hello["uses"] == {"console": "serial", "other": "worker"}
-    assert (hello["threads"], hello["role"]) == (32, "client")
     assert hello["untyped"] == 16 << 10
+    assert (hello["threads"], hello["role"], hello["faults"]) == (32, "client", "worker")
     assert worker["run"] == {"module": "deep.module", "function": "start", "file": None}
     assert (worker["serves"], worker["role"]) == ("endpoint", "server")
     assert shell["uses"] == {"serial": "serial"}

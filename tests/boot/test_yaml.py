@@ -181,7 +181,17 @@ JSONISH = st.recursive(
 KEYS = st.sampled_from(
     [
         *("run", "args", "uses", "serves", "rdes", "manages", "devices", "threads", "role", "path"),
-        *("confinement", "restart", "name", "uarts", "cpus", "exit_code_from", "pds", "x-a"),
+        *(
+            "faults",
+            "confinement",
+            "restart",
+            "name",
+            "uarts",
+            "cpus",
+            "exit_code_from",
+            "pds",
+            "x-a",
+        ),
     ]
 )
 PD = JSONISH | st.dictionaries(KEYS, JSONISH, max_size=6)

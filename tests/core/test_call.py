@@ -4,7 +4,7 @@ import pytest
 
 from caplab.kernel.abi import MSG_BYTES, ObjectType, Rights, Status, Sys
 from caplab.kernel.core.effects import Resume
-from lab import Lab, Thread, ok, pair, refused, trio
+from lab import Lab, ok, pair, refused, trio
 
 
 def test_a_call_to_a_waiting_server_wakes_it_with_the_message_and_the_badge() -> None:
@@ -272,15 +272,6 @@ def test_a_pd_may_call_an_endpoint_of_its_own_from_another_thread() -> None:
     assert two.woken().body == b"hi"
     ok(two.reply(b"ho"))
     assert one.woken().body == b"ho"
-
-
-def test_an_unknown_system_call_is_refused() -> None:
-    lab = pair()
-
-    def strange(thread: Thread) -> None:
-        refused(Status.INVALID_ARGUMENT, thread.syscall, 99)  # type: ignore[arg-type]
-
-    strange(lab["app"])
 
 
 def test_a_call_on_an_object_that_knows_no_such_label_is_refused() -> None:

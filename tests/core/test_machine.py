@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
-from caplab.kernel.abi import SLOT_CNODE, ObjectType, Rights, Sys
-from caplab.kernel.core.events import Interrupt, Started, Work
+from caplab.kernel.abi import SLOT_CNODE, FaultLabel, ObjectType, Rights, Sys
+from caplab.kernel.core.events import Faulted, Interrupt, Started, Work
+from caplab.kernel.core.fault import ACCESS, handler
 from lab import ROWS, Answer, Thread
 from random_system import OWN, Action, RandomSystem, invocations_on, pick, ways
 
@@ -260,6 +261,35 @@ class Machine(RandomSystem):
     @rule(seconds=st.sampled_from([0.0, 0.3, 1.0, 3.0]))
     def time_goes_by(self, seconds: float) -> None:
         self.pass_time(seconds)
+
+    @rule(who=who, address=which, access=st.sampled_from([*ACCESS, ""]))
+    def faults(self, who: int, address: int, access: str) -> None:
+        """A thread cannot execute an instruction; those without a handler would end at once."""
+        ready = [thread for thread in self.threads() if handler(self.lab.k, thread.tcb)]
+        if ready:
+            thread = ready[who % len(ready)]
+            kind = FaultLabel.VM_FAULT if access else FaultLabel.USER_EXCEPTION
+            self.settle()
+            self.lab.step(Faulted(self.lab.now, thread.number, kind, address, access))
+            self.after()
+
+    @rule(who=who, call=st.sampled_from([Sys.FAULT, 99]))
+    def misbehaves(self, who: int, call: Any) -> None:
+        def action(thread: Thread) -> Answer | None:
+            return thread.syscall(call if handler(self.lab.k, thread.tcb) else Sys.YIELD)
+
+        self.do(who, action)
+
+    @rule(who=who, ep=which, root=st.booleans())
+    def chooses_a_handler(self, who: int, ep: int, root: bool) -> None:
+        words = {"fault_ep": 0, "cspace_root_data": 0, "vspace_root_data": 0}
+
+        def action(thread: Thread) -> Answer | None:
+            words["fault_ep"] = pick(thread, ep, EP)
+            caps = [SLOT_CNODE, SLOT_CNODE]
+            return thread.invoke("tcb_set_space", pick(thread, ep, TCB), caps=caps, **words)
+
+        self.do(who, action)
 
     @rule()
     def works(self) -> None:

@@ -37,8 +37,8 @@ Action = Callable[[Thread], Answer | None]
 PDS: dict[str, dict[str, Any]] = {
     "fs": {"serves": "endpoint", "threads": 2, "devices": ["uart0"]},
     "net": {"serves": "endpoint", "uses": {"fs": "fs"}, "devices": ["uart0"]},
-    "app": {"uses": {"fs": "fs", "net": "net"}, "threads": 2},
-    "web": {"uses": {"fs": "fs", "net": "net"}},
+    "app": {"uses": {"fs": "fs", "net": "net"}, "threads": 2, "faults": "fs"},
+    "web": {"uses": {"fs": "fs", "net": "net"}, "faults": "net"},
     "boss": {
         "uses": {"fs": "fs"},
         "rdes": ["pd"],
