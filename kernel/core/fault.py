@@ -7,8 +7,14 @@ Fault. So endpoints, replies and cancelling know nothing of faults.
 
 A reply restarts the faulter (seL4: handleFaultReply). A capability fault executes the interrupted
 call again, a VM fault the instruction; the other two take registers from the words of the reply
-and go on only if its label is 0. Without a handler, sel4 leaves the thread inactive; lab mode
-answers a capability fault with an error, and ends the PD for any other.
+and go on only if its label is 0.
+
+Differs: without a handler lab mode answers a capability fault with an error, and ends the PD for
+    any other fault; seL4 leaves the thread inactive. In lab mode an endpoint that nobody reads is
+    no handler, and faulters whose handler is gone or lets go of the reply are treated at once as
+    if there were none. With a handler, in lab mode a Call, Send or Signal on an empty slot faults
+    too. An unknown call that is resumed is not executed again from its `rip`: it is answered with
+    the registers.
 """
 
 from __future__ import annotations
@@ -148,19 +154,31 @@ def missing(k: Kernel, tcb: TCB, slot: Slot | None, silence: str) -> Outcome:
 
 
 def capability(k: Kernel, tcb: TCB, refused: Result) -> Outcome:
-    """The pointer of the TCB's call names nothing that the call can be made on."""
+    """A pointer of the TCB's call names nothing that the call can be made on, or send."""
     if k.lab and not tcb.fault_ep:
         return refused
-    request = tcb.request
-    receiving = request.call in _RECEIVING
-    if cspace.lookup(tcb, request.cptr) is None:
-        found = cspace.why_not(tcb, request.cptr)
+    receiving = tcb.request.call in _RECEIVING
+    cptr = _to_blame(tcb, receiving)
+    if cptr is None:
+        return refused
+    if cspace.lookup(tcb, cptr) is None:
+        found = cspace.why_not(tcb, cptr)
     else:
         found = cspace.Failure(LookupFailure.MISSING, (0,))
-    place = (tcb.registers[REG_IP], request.cptr, int(receiving))
-    text = f"capability fault at {request.cptr}{' while receiving' if receiving else ''}"
+    place = (tcb.registers[REG_IP], cptr, int(receiving))
+    text = f"capability fault at {cptr}{' while receiving' if receiving else ''}"
     words = (*place, int(found.kind), *found.details)
     return _raise(k, tcb, Fault(FaultLabel.CAP_FAULT, words, text, refused))
+
+
+def _to_blame(tcb: TCB, receiving: bool) -> int | None:
+    """The pointer of a call that leads to no capability: its own, or one it wanted to send."""
+    request = tcb.request
+    for cptr in (request.cptr, *request.caps):
+        slot = cspace.lookup(tcb, cptr)
+        if receiving or slot is None or slot.cap is None:
+            return cptr
+    return None
 
 
 def unknown_call(k: Kernel, tcb: TCB) -> Outcome:

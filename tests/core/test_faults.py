@@ -201,6 +201,37 @@ def test_a_slot_renewed_since_is_an_error_and_no_fault() -> None:
     assert ok(fixer.nb_recv()).nothing
 
 
+@pytest.mark.parametrize("missing", [EMPTY, 5000])
+def test_a_capability_to_send_that_is_not_there_is_a_fault(missing: int) -> None:
+    lab, fixer, app = system()
+    assert app.call("fs", b"with a page", caps=["fault-handler", missing]) is None
+    kind = LookupFailure.MISSING if missing == EMPTY else LookupFailure.GUARD_MISMATCH
+    assert ok(fixer.recv()).words[1:4] == (missing, 0, kind)
+    if missing == EMPTY:
+        mend(lab, app)
+        ok(fixer.reply())
+        lab.work()
+        assert ok(lab["fs"].recv()).body == b"with a page"
+
+
+def test_under_sel4_only_a_pointer_that_leads_nowhere_is() -> None:
+    lab, fixer, app = system("sel4")
+    assert app.call("fs", caps=[5000]) is None
+    assert ok(fixer.recv()).words[1] == 5000
+    ok(lab["app.1"].nb_send("fs", caps=[5000]))
+    assert lab["app.1"].call("fs", b"words", caps=[EMPTY]) is None
+    assert ok(lab["fs"].recv()).body == b"words"
+
+
+def test_other_refusals_of_a_message_are_no_faults() -> None:
+    _, fixer, app = system()
+    refused(Status.RANGE_ERROR, app.call, "fs", bytes(961))
+    ok(app.copy("fs", 30, Rights.WRITE | Rights.GRANT_REPLY))
+    refused(Status.ILLEGAL_OPERATION, app.call, 30, caps=["fs"])
+    refused(Status.ILLEGAL_OPERATION, app.send, 30, caps=["fs"])
+    assert ok(fixer.nb_recv()).nothing
+
+
 # -- who is a handler ---------------------------------------------------------------------------
 
 

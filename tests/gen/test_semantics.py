@@ -7,12 +7,15 @@ from caplab.scripts.gen import semantics
 
 SAID_ELSEWHERE = {
     "blocking.py: suspend",
+    "fault.py: missing",
+    "fault.py: capability",
+    "fault.py: handler",
+    "fault.py: unhandled",
     "kernel.py: answer_frame",
     "kernel.py: restart_or_free",
     "kernel.py: silent",
-    "kernel.py: cap_fault",
 }
-"""By the handler in tcb.py, and for the whole kernel in outcome.py."""
+"""By the handler in tcb.py, at the head of fault.py, and for the whole kernel in outcome.py."""
 
 
 def test_the_committed_page_is_what_the_docstrings_say() -> None:
