@@ -12,23 +12,12 @@ NOT_YET = {
     "DOMAINS9999",
     "IPC0004",
     "IPC1004",
-    "IPCRIGHTS0002",
-    "PAGEFAULT0001",
-    "PAGEFAULT0002",
-    "PAGEFAULT0003",
-    "PAGEFAULT0004",
-    "PAGEFAULT0005",
-    "PAGEFAULT1001",
-    "PAGEFAULT1002",
-    "PAGEFAULT1003",
-    "PAGEFAULT1004",
     "SCHED0000",
     "SCHED0003",
     "SCHED0004",
     "SCHED0005",
     "SCHED0006",
     "SCHED0020",
-    "UNKNOWN_SYSCALL_001",
 }
 """Applicable cases that no test re-creates so far."""
 

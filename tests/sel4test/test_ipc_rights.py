@@ -3,7 +3,7 @@
 import pytest
 
 from caplab.kernel.abi import Rights
-from caplab.kernel.core.states import INACTIVE, RECV
+from caplab.kernel.core.states import INACTIVE
 from lab import Thread, ok
 from sel4 import FREE, MASKS, cnode, endpoint, helpers, is_empty, notification, one, resume, suspend
 
@@ -34,23 +34,6 @@ def test_send_needs_write(pair: tuple[Thread, Thread], mask: int) -> None:
     assert helper.blocked
     ok(test.send(EP, [42]))
     assert helper.woken().words == (42,)
-
-
-@every_mask
-def test_recv_needs_read(pair: tuple[Thread, Thread], mask: int) -> None:
-    """Without Read a Recv takes no message and is a fault; with it, it receives."""
-    test, helper = pair
-    ok(test.mint(EP, MASKED, badge=0, rights=mask))
-    assert helper.recv(MASKED) is None
-    readable = bool(mask & Rights.READ)
-    assert (helper.tcb.state == RECV) == readable
-    assert (helper.tcb.state == INACTIVE) == (not readable)
-    if readable:
-        ok(test.send(EP, [42]))
-        assert helper.woken().words == (42,)
-    else:
-        ok(test.nb_send(EP, [42]))
-        assert helper.blocked
 
 
 @every_mask
