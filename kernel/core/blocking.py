@@ -43,6 +43,11 @@ def unqueue(k: Kernel, tcb: TCB, cause: Cause) -> None:
             tcb.fault = None
 
 
+def _waits(tcb: TCB) -> bool:
+    """Blocked as seL4 knows it: its Resume restarts such a thread, suspended before or not."""
+    return tcb.state in (SEND, RECV, NOTIFICATION, REPLY)
+
+
 def suspend(k: Kernel, tcb: TCB) -> None:
     """Withhold the answer of the current or next call; see tcb.suspend."""
     if tcb.suspended:
@@ -67,7 +72,7 @@ def resume(k: Kernel, tcb: TCB) -> None:
         frame, tcb.withheld = tcb.withheld, None
         tcb.state, tcb.on, tcb.deadline = RUNNING, None, None
         k.effects.append(Resume(tcb.number, frame))
-    elif tcb.state == INACTIVE or tcb.fault is not None:
+    elif tcb.state == INACTIVE or tcb.fault is not None or (not k.lab and _waits(tcb)):
         remaining = tcb.deadline
         unqueue(k, tcb, k.cause(Status.CANCELLED, tcb.pd))
         tcb.deadline = remaining

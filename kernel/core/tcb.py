@@ -194,6 +194,8 @@ def resume(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     seL4:    seL4_TCB_Resume
     Object:  TCB
     Errors:  ILLEGAL_OPERATION when the TCB has ended
+    Differs: in lab mode a TCB that waits and was not suspended goes on waiting; seL4 takes it out
+        of its wait and executes its call again
     """
     target: TCB = cap.obj
     if target.state == DEAD:

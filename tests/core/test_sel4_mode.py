@@ -280,3 +280,39 @@ def test_what_is_no_notification_cannot_be_bound() -> None:
     _, _, app = pair()
     for cptr in (300, "fs"):
         refused(Status.ILLEGAL_OPERATION, app.bind, cptr)
+
+
+# -- Resume of who was never suspended -----------------------------------------------------------
+
+
+def test_resuming_a_caller_that_waits_for_its_reply_sends_again() -> None:
+    _, fs, app, helper = with_helper()
+    assert helper.call("fs", b"twice") is None
+    assert ok(fs.recv()).body == b"twice"
+    ok(fs.save_caller(20))
+    ok(app.invoke("tcb_resume", "tcb.1"))
+    assert fs.cap(20) is None
+    assert ok(fs.recv()).body == b"twice"
+    ok(fs.reply(b"once"))
+    assert helper.woken().body == b"once"
+
+
+def test_resuming_a_queued_receiver_puts_it_last() -> None:
+    _, _, app, helper = with_helper()
+    app.alloc(ObjectType.ENDPOINT, 20)
+    assert helper.recv(20) is None
+    ok(app.invoke("tcb_resume", "tcb.1"))
+    assert helper.blocked
+    ok(app.nb_send(20, b"still there"))
+    assert helper.woken().body == b"still there"
+
+
+def test_resuming_a_queued_sender_looks_its_capability_up_again() -> None:
+    _, _, app, helper = with_helper()
+    app.alloc(ObjectType.ENDPOINT, 20)
+    ok(app.copy(20, 21))
+    assert helper.call(21) is None
+    ok(app.delete(21))
+    ok(app.invoke("tcb_resume", "tcb.1"))
+    assert helper.woken().label == Status.INVALID_CAPABILITY
+    assert ok(app.nb_recv(20)).nothing

@@ -7,6 +7,7 @@ from caplab.scripts.gen import semantics
 
 SAID_ELSEWHERE = {
     "blocking.py: suspend",
+    "blocking.py: resume",
     "fault.py: missing",
     "fault.py: capability",
     "fault.py: handler",
