@@ -288,3 +288,26 @@ def test_cancelling_the_sends_of_a_faulters_badge(semantics: str) -> None:
         assert app.woken().status == Status.NEVER_EXISTED
     else:
         assert ok(helper.recv(30)).words[1] == EMPTY
+
+
+def test_a_thread_that_never_made_a_call_has_none_to_execute_again() -> None:
+    """One made from untyped: resuming it is no unknown system call of its maker's."""
+    lab, app = unhandled()
+    where = {"node_index": 0, "node_depth": 0, "node_offset": 30, "num_objects": 1}
+    kind = {"type": int(ObjectType.TCB), "size_bits": 0}
+    ok(app.invoke("untyped_retype", "untyped", caps=[SLOT_CNODE], **kind, **where))
+    ok(app.invoke("tcb_resume", 30))
+    assert lab.of(Kill) == []
+    assert app.pd.alive
+
+
+def test_a_restart_stops_before_what_stands_in_its_way() -> None:
+    lab, fixer, app = system()
+    app.call(EMPTY)
+    ok(fixer.recv())
+    lab.ask("kill", pd="app")
+    ok(fixer.reply())
+    lab.work()
+    assert app.blocked
+    assert ok(fixer.nb_recv()).nothing
+    lab.die("app")
