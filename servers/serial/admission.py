@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from caplab.pd.env import Env
-from caplab.pd.errors import CapError, IllegalOperation, SlotsExhausted
+from caplab.pd.errors import CapError, SlotsExhausted
 from caplab.pd.ipc import Message
 from caplab.pd.objects import Memory
 from caplab.pd.window import Window
@@ -96,7 +96,7 @@ class Admission:
         try:
             cnode.mint_slot(first, self.slot, 1)
             cnode.mint_slot(second, first, 1)
-        except IllegalOperation:
+        except CapError:  # badged before, or revoked by its owner while it was looked at
             return False
         finally:
             for slot in self._trial:

@@ -173,6 +173,20 @@ def test_revoking_the_untyped_takes_all_and_more_can_be_made(poor: Env) -> None:
     assert poor.slots.used() == 2 + 2 * 3  # each with its part; nothing is kept of what is gone
 
 
+def test_under_sel4_what_is_gone_is_no_trouble_either() -> None:
+    with ThreadedSystem({"name": "app"}, semantics="sel4") as system:
+        env = system.env("app")
+        kept = [env.notification(), env.memory()]
+        env.untyped().revoke()
+        for each in kept:
+            each.delete()
+        env.notification().signal()
+        env.untyped().revoke()
+        env.untyped().delete()
+        with pytest.raises(OutOfUntyped):
+            env.notification()
+
+
 def test_a_pd_without_untyped_memory_makes_nothing() -> None:
     with ThreadedSystem({"name": "none", "untyped": 0}) as system:
         for make in (Env.endpoint, Env.notification, Env.memory):

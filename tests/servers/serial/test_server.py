@@ -4,14 +4,17 @@ The PDs are threads of this process (`support/threaded_system.py`); the same cas
 processes in `tests/systems/test_serial.py`.
 """
 
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from caplab.kernel.abi import SLOT_FIRST_FREE, SLOT_FIRST_ROOT, Rights
+from caplab.kernel.abi import SLOT_FIRST_FREE, SLOT_FIRST_ROOT, ObjectType, Rights
+from caplab.pd.env import Env
 from caplab.pd.errors import IllegalOperation as KernelIllegalOperation
 from caplab.pd.ipc import Message
-from caplab.pd.objects import Endpoint
+from caplab.pd.objects import CNode, Endpoint, Memory
 from caplab.servers.echo.server import main as echo_server
 from caplab.servers.serial import (
     IllegalOperation,
@@ -26,7 +29,7 @@ from caplab.servers.serial import (
 )
 from caplab.servers.serial import protocol as wire
 from caplab.servers.serial.protocol import Error, Function
-from threaded_system import ThreadedSystem, client_pd, serial_pd, serial_system
+from threaded_system import PATIENCE, ThreadedSystem, client_pd, serial_pd, serial_system
 
 RESET = b"\x1b[0m"
 
@@ -165,6 +168,8 @@ def test_a_capability_too_many_or_of_another_kind_is_error_2(system: ThreadedSys
         [env.tcb],
         [env.cnode],
         [env.pd],
+        [env.untyped()],
+        env.untyped().retype(ObjectType.UNTYPED, size_bits=12),
     ]
     for caps in wrong:
         assert ask(endpoint, Function.CONNECT, 4096, caps=caps) == Error.INVALID_CAPABILITY, caps
@@ -177,6 +182,35 @@ def test_a_strangers_endpoint_in_place_of_a_window_is_never_called(system: Threa
     trap = env.endpoint()
     assert ask(console(system), Function.CONNECT, 4096, caps=[trap]) == Error.INVALID_CAPABILITY
     assert trap.nb_recv() is None
+
+
+@pytest.mark.parametrize("look", ["mint_slot", "map"])
+def test_a_window_that_is_revoked_while_it_is_looked_at_is_refused(
+    monkeypatch: pytest.MonkeyPatch, look: str
+) -> None:
+    looked, revoked = threading.Event(), threading.Event()
+
+    def revoke(env: Env, _: int) -> None:
+        assert looked.wait(PATIENCE)
+        env.untyped().revoke()
+        revoked.set()
+
+    kind = CNode if look == "mint_slot" else Memory
+    plain = getattr(kind, look)
+
+    def revoked_first(cap: CNode | Memory, *args: Any) -> Any:
+        if cap.env.name == "serial":
+            looked.set()
+            assert revoked.wait(PATIENCE)
+        return plain(cap, *args)
+
+    with serial_system("a", colour=False, threads=2) as system:
+        env = system.env("a")
+        endpoint, page = console(system), env.memory()
+        env.thread(revoke)
+        monkeypatch.setattr(kind, look, revoked_first)
+        assert ask(endpoint, Function.CONNECT, 4096, caps=[page]) == Error.INVALID_CAPABILITY
+        assert ask(endpoint, Function.CONNECT, 4096, caps=[env.memory()]) == 0
 
 
 def test_a_refused_connect_poisons_nothing(system: ThreadedSystem) -> None:
