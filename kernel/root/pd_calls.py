@@ -114,8 +114,8 @@ def install(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Answer:    slot
     Errors:    INVALID_CAPABILITY, INVALID_ARGUMENT, TRUNCATED_MESSAGE, FAILED_LOOKUP, RANGE_ERROR,
         DELETE_FIRST (slot full, or the name taken by a capability that is still there),
-        ILLEGAL_OPERATION (badged already, or the PD is dead), NOT_ENOUGH_MEMORY (no slot left, or
-        too many names)
+        ILLEGAL_OPERATION (badged already, or the PD is dead), REVOKE_FIRST (an untyped with
+        children), NOT_ENOUGH_MEMORY (no slot left, or too many names)
     """
     if not cap.rights & Rights.GRANT:
         return error(Status.INVALID_CAPABILITY, 0)

@@ -42,7 +42,8 @@ class PdCap(Capability):
 
         With a `name` its `env` finds it. Without a `slot` the root task chooses one in the upper
         half; a slot of the lower half is that PD's own to give. `badge` None copies.
-        Errors: DeleteFirst (the slot is full), IllegalOperation (badged already)
+        Errors: DeleteFirst (the slot is full), IllegalOperation (badged already), RevokeFirst (an
+        untyped of which something was made)
         """
         answer = invocations.pd_install(
             self.transport,

@@ -20,6 +20,18 @@ def install(boss: Thread, source: int = 20, target: int = 30, **more: object) ->
     return boss.pd_call("install", target, caps=[source], **{**NONE, **more})
 
 
+def test_an_untyped_that_something_was_made_of_is_not_given_away() -> None:
+    _, boss, child = parent()
+    ok(boss.retype(ObjectType.UNTYPED, 50, 13))
+    ok(boss.retype(ObjectType.ENDPOINT, 51, of=50))
+    install = {**NONE, "name": "more", "caps": [50]}
+    refused(Status.REVOKE_FIRST, boss.pd_call, "install", 30, **install)
+    ok(boss.delete(51))
+    ok(boss.pd_call("install", 30, **install))
+    refused(Status.NOT_ENOUGH_MEMORY, boss.retype, ObjectType.ENDPOINT, 51, of=50)
+    ok(child.retype(ObjectType.ENDPOINT, 51, of="more"))
+
+
 def test_the_root_task_chooses_a_slot_of_its_half_when_none_is_given() -> None:
     _, boss, child = parent()
     slot = ok(install(boss)).map["slot"]
