@@ -116,7 +116,8 @@ class Restart(Job):
 
     def run(self, k: Kernel, units: int) -> bool:
         tcb = self.tcb
-        if tcb.fault is self.fault and tcb.state == INACTIVE and not tcb.suspended:
+        # A suspended one is stopped at the gate, and restarted at resume.
+        if tcb.fault is self.fault and tcb.state == INACTIVE:
             restart(k, tcb)
         return True
 
