@@ -159,7 +159,12 @@ def shift(slot: Slot, to: Slot, cap: Cap, cause: Cause | None) -> None:
 
 
 def masked(cap: Cap, rights: int) -> Cap:
-    """`cap` with no rights but those also in `rights`; rights never grow."""
+    """`cap` with no rights but those also in `rights`; rights never grow.
+
+    An untyped keeps its own, as in seL4: what is made from it has all rights anyway.
+    """
+    if cap.type == ObjectType.UNTYPED:
+        return cap
     return cap if cap.rights & ~rights == 0 else cap._replace(rights=cap.rights & rights)
 
 

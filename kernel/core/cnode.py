@@ -105,6 +105,10 @@ def destroy(k: Kernel, cnode: CNode, cause: Cause) -> None:
     """Empty a CNode nobody can name; `k.unfinished` is the job if that takes several steps."""
     cnode.dying = True
     reach.refresh(k, cause)
+    if k.sweep is not None:
+        # One CNode held the last capability to the next: a chain of them must not recurse.
+        k.sweep.cnodes.append(cnode)
+        return
     job = Sweep(cnode, cause)
     if k.start_job(job, None) is None:
         k.unfinished = job
@@ -370,23 +374,26 @@ class Revocation(Job):
 
 
 class Sweep(Job):
-    """Delete every capability of a CNode that is destroyed, or of a dead PD's first CSpace."""
+    """Delete every capability of a CNode that is destroyed, and of those that end with it."""
 
-    __slots__ = ("cause", "cnode")
+    __slots__ = ("cause", "cnodes")
 
     def __init__(self, cnode: CNode, cause: Cause) -> None:
         super().__init__()
-        self.cnode = cnode
+        self.cnodes = [cnode]
         self.cause = cause
 
     def run(self, k: Kernel, units: int) -> bool:
-        slots = self.cnode.slots
+        k.sweep = self
         for _ in range(units):
-            if not slots:
-                return True
-            _, slot = slots.popitem()
-            k.delete(slot, self.cause)
-        return not slots
-
-    def done(self, k: Kernel) -> None:
-        del k.cnodes[self.cnode]
+            if not self.cnodes:
+                break
+            cnode = self.cnodes[-1]
+            if cnode.slots:
+                _, slot = cnode.slots.popitem()
+                k.delete(slot, self.cause)
+            else:
+                self.cnodes.pop()
+                del k.cnodes[cnode]
+        k.sweep = None
+        return not self.cnodes

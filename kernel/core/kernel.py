@@ -29,7 +29,7 @@ from caplab.kernel.core import irq as irqs
 from caplab.kernel.core import notification as notifications
 from caplab.kernel.core import reply as replies
 from caplab.kernel.core.cap import Cap, Cause, Slot
-from caplab.kernel.core.cnode import CNode
+from caplab.kernel.core.cnode import CNode, Sweep
 from caplab.kernel.core.deadlines import Deadlines, Timed
 from caplab.kernel.core.effects import Effect, Resume, new
 from caplab.kernel.core.events import (
@@ -70,6 +70,8 @@ class Kernel:
         """Every CNode that is not being destroyed, oldest first; not those of TCBs."""
         self.unfinished: Job | None = None
         """What the last delete could not finish in one step."""
+        self.sweep: Sweep | None = None
+        """The job that is emptying CNodes right now; those it destroys join it."""
         self.irqs: dict[int, irqs.IRQ] = {}
         self.jobs: deque[Job] = deque()
         self.deadlines = Deadlines()

@@ -209,6 +209,9 @@ def give_root(k: Kernel, target: TCB, root: Cap, source: Slot | None) -> None:
     slot = target.hidden.slot(0)
     if slot.cap is not None:
         k.delete(slot, k.cause(Status.REVOKED, target.pd))
+    if source is not None and (source.cap is None or source.cap.obj is not root.obj):
+        # The old root was the last way to the new one, and took it along.
+        return
     k.put(slot, root, source, target.pd.name)
     target.set_root(slot.cap)
 

@@ -119,9 +119,8 @@ def retype(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         return error(Status.NOT_ENOUGH_MEMORY, left)
     if untyped.device and kind not in (ObjectType.UNTYPED, ObjectType.FRAME):
         return error(Status.INVALID_ARGUMENT, 1)
+    # Both ends of the range are aligned to any object that fits it, so aligning loses nothing.
     at = -(-(untyped.base + used) // (1 << bits)) * (1 << bits)
-    if at + (len(slots) << bits) > untyped.base + (1 << untyped.bits):
-        return error(Status.NOT_ENOUGH_MEMORY, left)
     source.cap = cap._replace(badge=at + (len(slots) << bits) - untyped.base)
     for number, slot in enumerate(slots):
         made = _make(k, caller, kind, size_bits, at + (number << bits), untyped.device)
