@@ -153,6 +153,8 @@ class Inv(IntEnum):
     TCB_SET_SPACE = 21
     TCB_READ_REGISTERS = 22
     TCB_CONFIGURE = 23
+    TCB_SET_PRIORITY = 24
+    TCB_SET_MC_PRIORITY = 25
     CNODE_COPY = 32
     CNODE_MINT = 33
     CNODE_MOVE = 34
@@ -201,6 +203,8 @@ SIZE_BITS = {
 frame, the smallest one. seL4's on x86-64."""
 FRAME_BITS_MIN, FRAME_BITS_MAX = 12, 21
 """log2 of the bytes of a frame: one page of 4096 to 512 of them (a large page of x86-64)."""
+PRIORITY_MAX, PRIORITY_DEFAULT = 255, 100
+"""Priorities go from 0; the default is that of a PD whose manifest entry says nothing."""
 UNTYPED_BITS_MIN, UNTYPED_BITS_MAX = 4, 47
 RETYPE_MAX = 256
 """Objects one Retype makes at most."""

@@ -110,6 +110,22 @@ def tcb_write_registers(
     return invoke_words(transport, cptr, 20, (resume, arch_flags, count, *registers), ())
 
 
+def tcb_set_priority(transport: Transport, cptr: int, priority: int, authority: int) -> Answer:
+    """Change a TCB's priority, which acts with `scheduler: strict`.
+
+    seL4: seL4_TCB_SetPriority
+    """
+    return invoke_words(transport, cptr, 24, (priority,), (authority,))
+
+
+def tcb_set_mc_priority(transport: Transport, cptr: int, mcp: int, authority: int) -> Answer:
+    """Change the highest priority that the TCB's authority may give; its own stays as it is.
+
+    seL4: seL4_TCB_SetMCPriority
+    """
+    return invoke_words(transport, cptr, 25, (mcp,), (authority,))
+
+
 def cnode_copy(
     transport: Transport,
     cptr: int,
@@ -403,7 +419,7 @@ def pd_create(
     path: Any,
     receive: SlotPath | None = None,
 ) -> Answer:
-    """Make a PD that runs a program; it starts with PD_Start."""
+    """Make a PD that runs a program, at the caller's priority; it starts with PD_Start."""
     return invoke_map(
         transport,
         cptr,

@@ -36,6 +36,7 @@ def build(
         "name": name or system.name,
         "manifest": str(system.file),
         "semantics": system.semantics,
+        "scheduler": system.scheduler,
         "uarts": list(system.uarts),
         "shm_prefix": shm_prefix,
         "exit_code_from": system.exit_code_from,
@@ -58,6 +59,7 @@ def _pd(pd: CheckedPd) -> Spec:
         "devices": list(pd.devices),
         "threads": pd.threads,
         "untyped": pd.untyped,
+        "priority": pd.priority,
         "role": pd.role,
         "path": list(pd.path),
     }

@@ -28,6 +28,7 @@ class CheckedPd:
     threads: int
     untyped: int | None
     """Bytes, whole pages; None: as much as the root task gives."""
+    priority: int
     role: str
     """server or client: a system is over when its clients are."""
     path: tuple[str, ...]
@@ -40,6 +41,7 @@ class CheckedSystem:
     name: str
     file: Path
     semantics: str
+    scheduler: str
     uarts: tuple[str, ...]
     cpus: tuple[int, ...] | None
     exit_code_from: str | None

@@ -75,6 +75,7 @@ class Entry:
             devices=tuple(self.value("devices")),
             threads=self.value("threads"),
             untyped=self.value("untyped"),
+            priority=self.keys.priority,
             role="server" if self.serves else self.value("role") or "client",
             path=self.roots,
             confinement=self.keys.confinement or confinement,

@@ -64,6 +64,7 @@ def _judge(shape: Shape, path: Path) -> CheckedSystem | None:
         name=name,
         file=path.absolute(),
         semantics=keys.semantics,
+        scheduler=keys.scheduler,
         uarts=tuple(keys.uarts),
         cpus=tuple(keys.cpus) if keys.cpus is not None else None,
         exit_code_from=keys.exit_code_from,

@@ -23,6 +23,8 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from caplab.kernel.abi import PAGE_SIZE
 
+from caplab.kernel.abi import PRIORITY_DEFAULT, PRIORITY_MAX
+
 NAME_RULE = "a letter, then letters, digits, - and _, at most 31 in all"
 SYSTEM_RULE = "a letter or digit, then letters, digits, -, _ and ., at most 63 in all"
 
@@ -154,7 +156,12 @@ class PdKeys(Defaults):
     faults: Name | None = Field(
         default=None, description="the PD that handles its faults, at the endpoint it serves"
     )
-    priority: Annotated[Any, NotBuilt("an order among its TCBs and those of others")] = None
+    priority: int = Field(
+        default=PRIORITY_DEFAULT,
+        ge=0,
+        le=PRIORITY_MAX,
+        description="of its TCBs, for `scheduler: strict`; 255 is the highest",
+    )
     restart: Annotated[Any, NotBuilt("starting it again when it has died")] = None
     cleanup: Annotated[Any, NotBuilt("how far its death spreads")] = None
     debug: Annotated[Any, NotBuilt("a PTY of its own, where breakpoint() opens")] = None
@@ -183,10 +190,10 @@ class Keys(BaseModel):
         default=None, description="the PD whose exit status becomes that of `caplab up`"
     )
     pds: dict[Name, PdKeys] = Field(min_length=1, description="the protection domains")
-    scheduler: Annotated[
-        Literal["host"],
-        NotBuilt(values=(("strict", "priorities do not act yet; the host schedules"),)),
-    ] = Field(default="host", description="who picks the TCB that runs")
+    scheduler: Literal["host", "strict"] = Field(
+        default="host",
+        description="who picks the TCB that runs: the host, or strict priorities, one at a time",
+    )
     cleanup: Annotated[Any, NotBuilt("how far a death spreads along dependencies")] = None
     irqs: Annotated[Any, NotBuilt("interrupts that an operator raises")] = None
     timers: Annotated[Any, NotBuilt("timer devices")] = None

@@ -16,6 +16,7 @@ from caplab.kernel.core.states import (
     INACTIVE,
     NOTIFICATION,
     PARKED,
+    READY,
     RECV,
     REPLY,
     RUNNING,
@@ -37,6 +38,8 @@ def unqueue(k: Kernel, tcb: TCB, cause: Cause) -> None:
         on.queue.remove(tcb)
     elif state == REPLY:
         replies.detached(tcb.reply, cause)
+    elif state == READY:
+        on.withdraw(tcb)
     if tcb.fault is not None:
         tcb.fault.settle(tcb)
         if not tcb.fault.outside:
@@ -58,6 +61,9 @@ def suspend(k: Kernel, tcb: TCB) -> None:
         remaining = tcb.deadline
         unqueue(k, tcb, k.cause(Status.CANCELLED, tcb.pd))
         tcb.deadline = remaining
+        tcb.state = INACTIVE
+    elif tcb.state == READY:
+        tcb.withheld = tcb.on.withdraw(tcb)
         tcb.state = INACTIVE
     if all(other.suspended for other in tcb.pd.tcbs):
         k.effects.append(Stop(tcb.pd.number))
@@ -83,7 +89,7 @@ def wake(k: Kernel, tcb: TCB) -> None:
     """Let a live TCB run: start a parked one, continue any other; see tcb.resume."""
     if tcb.state == PARKED and not tcb.suspended:
         unpark(k, tcb)
-    elif tcb.state == RUNNING and tcb.fresh and not tcb.suspended:
+    elif tcb.state in (RUNNING, READY) and tcb.fresh and not tcb.suspended:
         # Its Park is still on the way here: it starts when that arrives.
         tcb.start = True
     else:

@@ -19,7 +19,8 @@ def yield_(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     """Let others run.
 
     seL4:    seL4_Yield
-    Differs: the host's scheduler decides; the call only goes to the kernel and back
+    Differs: with `scheduler: strict` the caller goes behind its equals; else the host's
+        scheduler decides, and the call only goes to the kernel and back
     """
     return OK
 

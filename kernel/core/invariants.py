@@ -146,7 +146,7 @@ def bound_both_ways(k: Kernel) -> Iterator[str]:
 def only_the_blocked_are_timed(k: Kernel) -> Iterator[str]:
     """I10: a TCB has a time limit only while it is in a call."""
     for tcb in k.tcbs.values():
-        if tcb.deadline is not None and tcb.state in (states.RUNNING, states.DEAD):
+        if tcb.deadline is not None and tcb.state in (states.RUNNING, states.READY, states.DEAD):
             yield f"tcb {tcb.number} is {states.NAMES[tcb.state]} and has a time limit"
 
 
@@ -162,6 +162,31 @@ def faulters_are_blocked(k: Kernel) -> Iterator[str]:
             yield f"tcb {tcb.number} has its fault message {'nowhere' if waits else 'left over'}"
 
 
+def the_highest_runs(k: Kernel) -> Iterator[str]:
+    """I12: in strict mode one TCB runs of those that have made a call, and none that is ready had
+    a higher priority when it was resumed. Who is being killed, or was stopped, runs no more.
+    """
+    gate = k.gate
+    ready = [tcb for queue in gate.queues.values() for tcb in queue] if gate is not None else []
+    for tcb in k.tcbs.values():
+        if (tcb.state == states.READY) != (tcb in ready and tcb.state != states.RUNNING):
+            yield f"tcb {tcb.number} is {states.NAMES[tcb.state]}, but is it in a ready queue?"
+    if gate is None:
+        return
+    for tcb in k.tcbs.values():
+        runs = tcb.state == states.RUNNING and tcb.calls and tcb.pd.doomed is None
+        if runs and tcb is not gate.running and tcb not in gate.stopped.values():
+            yield f"tcb {tcb.number} runs, though it is not its turn"
+    if len(set(ready)) < len(ready):
+        yield "a tcb is ready twice"
+    if any(tcb.priority != rank for rank, queue in gate.queues.items() for tcb in queue):
+        yield "a ready tcb stands in the queue of another priority"
+    if ready and gate.running is None:
+        yield f"tcb {ready[0].number} is ready, and nobody runs"
+    if gate.running is not None and gate.outranked(gate.running) and not gate.late:
+        yield f"tcb {gate.running.number} runs, and a higher priority is ready"
+
+
 INVARIANTS: tuple[Callable[[Kernel], Iterator[str]], ...] = (
     blocked_in_one_queue,
     one_side_queues,
@@ -174,4 +199,5 @@ INVARIANTS: tuple[Callable[[Kernel], Iterator[str]], ...] = (
     bound_both_ways,
     only_the_blocked_are_timed,
     faulters_are_blocked,
+    the_highest_runs,
 )

@@ -45,6 +45,7 @@ from caplab.kernel.core.events import (
     Syscall,
     Work,
 )
+from caplab.kernel.core.gate import Gate
 from caplab.kernel.core.jobs import SLICE, Job
 from caplab.kernel.core.outcome import OK, KernelBug, Outcome, Result, death_body, error, gone
 from caplab.kernel.core.rootlink import Root
@@ -77,7 +78,9 @@ class Kernel:
         self.deadlines = Deadlines()
         self.effects: list[Effect] = []
         self.numbers: dict[str, int] = {}
-        self._on: dict[type, Callable[[Any], None]] = {
+        self.gate: Gate | None = None
+        """Of `scheduler: strict`; it puts itself before what is below."""
+        self.reactions: dict[type, Callable[[Any], None]] = {
             Syscall: self._syscall,
             Boot: lambda event: root.boot(self, event),
             Started: lambda event: root.started(self, event),
@@ -98,7 +101,7 @@ class Kernel:
         self.now = event.now
         effects: list[Effect] = []
         self.effects = effects
-        self._on[type(event)](event)
+        self.reactions[type(event)](event)
         return effects
 
     @property

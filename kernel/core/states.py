@@ -1,6 +1,9 @@
-"""States of a TCB. RUNNING: no call outstanding. All others but DEAD: blocked, the request kept."""
+"""States of a TCB. RUNNING: no call outstanding. All others but DEAD: blocked, the request kept.
 
-RUNNING, SEND, RECV, REPLY, NOTIFICATION, PARKED, SLEEP, JOB, INACTIVE, DEAD = range(10)
+READY occurs in strict mode only: what would let the TCB run waits for its turn (gate.py).
+"""
+
+RUNNING, SEND, RECV, REPLY, NOTIFICATION, PARKED, SLEEP, JOB, INACTIVE, DEAD, READY = range(11)
 NAMES = (
     "running",
     "send",
@@ -12,4 +15,5 @@ NAMES = (
     "kernel",
     "inactive",
     "dead",
+    "ready",
 )

@@ -65,9 +65,11 @@ class TCB:
         "grant",
         "hidden",
         "index",
+        "mcp",
         "number",
         "on",
         "pd",
+        "priority",
         "refs",
         "registers",
         "reply",
@@ -112,6 +114,10 @@ class TCB:
         """The answer of a suspended TCB, given at resume."""
         self.deadline: int | None = None
         self.calls = 0
+        self.priority = 0
+        """Acts in strict mode only; the highest is 255."""
+        self.mcp = 0
+        """The highest priority this TCB's authority may give (maximum controlled priority)."""
         self.start = False
         """Resumed before its Park arrived."""
         self.fresh = False

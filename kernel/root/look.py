@@ -12,6 +12,7 @@ from caplab.kernel.root.report import Report
 
 if TYPE_CHECKING:
     from caplab.kernel.core.endpoint import Endpoint
+    from caplab.kernel.core.gate import Gate
     from caplab.kernel.core.tcb import TCB
     from caplab.kernel.root.pd import PD
 
@@ -102,6 +103,8 @@ def reason(tcb: TCB) -> str:
         if isinstance(tcb.on, Report):
             return f"the end of {tcb.on.pd.name}"
         return "revoke" if isinstance(tcb.on, Job) else "kernel"
+    if tcb.state == states.READY:
+        return f"ready: {_runs(tcb.on)}"
     return "" if tcb.state == states.RUNNING else states.NAMES[tcb.state]
 
 
@@ -112,6 +115,11 @@ def _fate(tcb: TCB) -> str:
     if tcb.state == states.REPLY:
         return f"handled by {_holder(tcb)}"
     return "restarting" if isinstance(tcb.on, Job) else "nobody mends it"
+
+
+def _runs(gate: Gate) -> str:
+    assert gate.running is not None, "who is ready waits for another"
+    return f"{gate.running.name} runs, priority {gate.running.priority}"
 
 
 def _place(endpoint: Endpoint) -> str:

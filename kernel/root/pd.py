@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from caplab.kernel.abi import (
     FAULT_HANDLER,
     PAGE_SIZE,
+    PRIORITY_DEFAULT,
     ROOT_RADIX,
     ROOT_SLOTS,
     SLOT_CNODE,
@@ -146,6 +147,7 @@ def create(k: Kernel, root: RootTask, name: str, spec: dict[str, Any]) -> PD:
     for index in range(int(spec.get("threads") or 1)):
         number = k.number("tcb")
         tcb = TCB(number, pd, index, CNode(-number, pd, radix=4))
+        tcb.priority = tcb.mcp = spec.get("priority", PRIORITY_DEFAULT)
         pd.tcbs.append(tcb)
         k.tcbs[number] = tcb
         give_root(k, tcb, root_cap, None)

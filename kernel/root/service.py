@@ -41,7 +41,7 @@ def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
 
 
 def create_pd(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
-    """Make a PD that runs a program; it starts with PD_Start.
+    """Make a PD that runs a program, at the caller's priority; it starts with PD_Start.
 
     Object:    SERVICE
     Arguments: name; run (as in a manifest); args: keyword arguments of main; threads; devices:
@@ -75,7 +75,8 @@ def create_pd(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     slot = bodies.own_slot(caller, path[1])
     if isinstance(slot, Result):
         return slot
-    made = pd.create(k, root, arguments["name"], _spec(caller.pd, arguments))
+    spec = {**_spec(caller.pd, arguments), "priority": caller.priority}
+    made = pd.create(k, root, arguments["name"], spec)
     k.put(slot, Cap(ObjectType.PD, made, Rights.ALL), None, "root")
     master = 0
     if arguments["serves"]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from caplab.kernel.abi import Status, Sys
+from caplab.kernel.core import gate
 from caplab.kernel.core.effects import Announce, Answer, Kill, Stop
 from caplab.kernel.core.irq import IRQ
 from caplab.kernel.core.outcome import Result
@@ -88,6 +89,8 @@ class RootTask:
         spec = event.spec
         k.cnodes[self.cspace] = None
         k.lab = spec.get("semantics", "lab") == "lab"
+        if spec.get("scheduler") == "strict":
+            gate.install(k)
         self.system = spec["name"]
         self.shm_prefix = spec["shm_prefix"]
         self.services["pd"] = Service("pd", self)

@@ -54,6 +54,20 @@ class Tcb(Capability):
         )
         self.checked(answer, "TCB_SetSpace")
 
+    def set_priority(self, priority: int, authority: Tcb) -> None:
+        """Change its priority, which acts with `scheduler: strict`. seL4_TCB_SetPriority.
+
+        `authority` is a TCB whose maximum allows as much; of a PD's own TCBs the maximum is the
+        `priority` of its manifest entry.
+        """
+        answer = invocations.tcb_set_priority(self.transport, self.slot, priority, authority.slot)
+        self.checked(answer, "TCB_SetPriority")
+
+    def set_mc_priority(self, mcp: int, authority: Tcb) -> None:
+        """Change the highest priority it may give as an authority. seL4_TCB_SetMCPriority."""
+        answer = invocations.tcb_set_mc_priority(self.transport, self.slot, mcp, authority.slot)
+        self.checked(answer, "TCB_SetMCPriority")
+
     def bind_notification(self, notification: Notification) -> None:
         """Let signals of `notification` end this TCB's Recv. seL4_TCB_BindNotification."""
         answer = invocations.tcb_bind_notification(self.transport, self.slot, notification.slot)

@@ -33,6 +33,7 @@ def test_the_smallest_manifest_gets_every_default(folder: Path) -> None:
         "name": "smallest",
         "manifest": str(folder / "smallest.yaml"),
         "semantics": "lab",
+        "scheduler": "host",
         "uarts": [],
         "shm_prefix": "cl.0.",
         "exit_code_from": None,
@@ -51,6 +52,7 @@ def test_the_smallest_manifest_gets_every_default(folder: Path) -> None:
                 "devices": [],
                 "threads": 1,
                 "untyped": None,
+                "priority": 100,
                 "role": "client",
                 "path": [str(folder)],
             }
@@ -70,6 +72,8 @@ def test_every_key_reaches_the_boot_specification(folder: Path) -> None:
     assert (hello["threads"], hello["role"], hello["faults"]) == (32, "client", "worker")
     assert worker["run"] == {"module": "deep.module", "function": "start", "file": None}
     assert (worker["serves"], worker["role"]) == ("endpoint", "server")
+    assert (spec["scheduler"], shell["priority"]) == ("strict", 100)
+    assert [pd["priority"] for pd in spec["pds"] if pd["name"] == "hello"] == [255]
     assert shell["uses"] == {"serial": "serial"}
     assert (shell["rdes"], shell["manages"]) == (["pd"], ["hello", "worker"])
     assert shell["role"] == "server"

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
-from caplab.kernel.abi import SLOT_CNODE, FaultLabel, ObjectType, Rights, Sys
+from caplab.kernel.abi import SLOT_CNODE, SLOT_TCB, FaultLabel, ObjectType, Rights, Sys
 from caplab.kernel.core.events import Faulted, Interrupt, Started, Work
 from caplab.kernel.core.fault import ACCESS, handler
 from lab import ROWS, Answer, Thread
@@ -310,6 +310,18 @@ class Sel4Machine(Machine):
     semantics = "sel4"
 
 
+class StrictMachine(Machine):
+    """The same under `scheduler: strict`."""
+
+    scheduler = "strict"
+
+    @rule(who=who, priority=st.sampled_from([0, 90, 100, 120]), mcp=st.booleans(), whom=which)
+    def priorities(self, who: int, priority: int, mcp: bool, whom: int) -> None:
+        name = "tcb_set_mc_priority" if mcp else "tcb_set_priority"
+        word = {"mcp" if mcp else "priority": priority}
+        self.do(who, lambda one: one.invoke(name, pick(one, whom, TCB), caps=[SLOT_TCB], **word))
+
+
 def run(machine: type[Machine], examples: int, steps: int) -> None:
     run_state_machine_as_test(
         machine,
@@ -330,8 +342,12 @@ def test_whatever_happens_under_sel4_the_invariants_hold() -> None:
     run(Sel4Machine, examples=15, steps=50)
 
 
+def test_whatever_happens_under_strict_priorities_the_invariants_hold() -> None:
+    run(StrictMachine, examples=25, steps=60)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("machine", [Machine, Sel4Machine])
+@pytest.mark.parametrize("machine", [Machine, Sel4Machine, StrictMachine])
 def test_whatever_happens_for_long_the_invariants_hold(machine: type[Machine]) -> None:
     run(machine, examples=600, steps=120)

@@ -83,10 +83,14 @@ class RandomSystem(RuleBasedStateMachine):
     """A lab, and what is true of it besides the invariants."""
 
     semantics = "lab"
+    scheduler = "host"
 
     def __init__(self) -> None:
         super().__init__()
-        self.lab = Lab(PDS, uarts=["uart0"], semantics=self.semantics)
+        ranks = {"fs": 120, "net": 110, "app": 100, "web": 100, "boss": 110}
+        pds = {name: {**entry, "priority": ranks[name]} for name, entry in PDS.items()}
+        spec = {"semantics": self.semantics, "scheduler": self.scheduler}
+        self.lab = Lab(pds, uarts=["uart0"], **spec)
         self.children = 0
         self.segments: dict[int, set[int]] = {}
         """Memory object -> the PDs the host has let open it."""
@@ -114,7 +118,8 @@ class RandomSystem(RuleBasedStateMachine):
         thread = ready[index % len(ready)]
         self.settle()
         before = self.lab.k.state_hash()
-        held = thread.tcb.gate
+        gate = self.lab.k.gate
+        held = thread.tcb.gate or (gate is not None and gate.running is not thread.tcb)
         answer = action(thread)
         replied = answer is not None and answer.call == Sys.REPLY_RECV
         if answer is not None and answer.status and not replied and not held:

@@ -7,7 +7,7 @@ import pytest
 
 from caplab.kernel.abi import INTERRUPT_BIT, notification_badge
 from caplab.pd.env import Env
-from caplab.pd.errors import DeleteFirst, IllegalOperation, RevokeFirst
+from caplab.pd.errors import DeleteFirst, IllegalOperation, RangeError, RevokeFirst
 from threaded_system import PATIENCE, ThreadedSystem
 
 
@@ -68,6 +68,16 @@ def test_a_claimed_device_is_refused_with_its_holders_name(system, driver: Env) 
     assert rival.slots.used() == 0
     irq.delete()
     assert rival.device("uart0").claim().slot
+
+
+def test_a_thread_has_a_priority_up_to_its_authoritys_maximum(driver: Env) -> None:
+    driver.tcb.set_priority(7, driver.tcb)
+    driver.tcb.set_mc_priority(50, driver.tcb)
+    with pytest.raises(RangeError):
+        driver.tcb.set_priority(51, driver.tcb)
+    driver.tcb.set_priority(50, driver.tcb)
+    with pytest.raises(RangeError):
+        driver.tcb.set_mc_priority(51, driver.tcb)
 
 
 def test_a_suspended_thread_gets_its_answer_when_it_is_resumed(driver: Env) -> None:
