@@ -10,7 +10,6 @@ NOT_YET = {
     "DOMAINS0002",
     "DOMAINS0003",
     "DOMAINS9999",
-    "IPC0004",
     "IPC1004",
     "SCHED0000",
     "SCHED0003",
