@@ -21,9 +21,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from caplab.kernel.abi import PAGE_SIZE
-
-from caplab.kernel.abi import PRIORITY_DEFAULT, PRIORITY_MAX
+from caplab.kernel.abi import PAGE_SIZE, PRIORITY_DEFAULT, PRIORITY_MAX
 
 NAME_RULE = "a letter, then letters, digits, - and _, at most 31 in all"
 SYSTEM_RULE = "a letter or digit, then letters, digits, -, _ and ., at most 63 in all"

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from caplab.kernel.abi import Sys
-from caplab.kernel.core.effects import Continue, Resume
+from caplab.kernel.core.effects import Continue, ContinueFault, Resume
 from caplab.kernel.core.events import Event, Syscall
 from caplab.kernel.core.states import DEAD, READY, RUNNING
 
@@ -52,6 +52,9 @@ class Gate:
         """By number of a ready TCB. One that has none here has a call to be executed."""
         self.stopped: dict[int, TCB] = {}
         """By PD: the TCB that was running when its process was stopped."""
+        self.mended: dict[int, TCB] = {}
+        """By number: who goes on after a fault outside any call, beside who runs, up to its next
+        call. Only the host could hold it back."""
         self._k = k
         self._execute = k.execute
 
@@ -108,6 +111,7 @@ class Gate:
             self.late,
             [(rank, [tcb.number for tcb in queue]) for rank, queue in sorted(self.queues.items())],
             sorted(self.answers),
+            sorted(self.mended),
             [(pd, tcb.number) for pd, tcb in sorted(self.stopped.items())],
         ]
 
@@ -119,6 +123,7 @@ class Gate:
 
     def _called(self, number: int) -> None:
         """A call that was on its way when the process was stopped: its TCB computes no more."""
+        self.mended.pop(number, None)
         for pd, tcb in list(self.stopped.items()):
             if tcb.number == number:
                 del self.stopped[pd]
@@ -139,6 +144,8 @@ class Gate:
                 self._push(self.stopped[effect.pd])
             else:
                 kept.append(effect)
+                if isinstance(effect, ContinueFault):
+                    self.mended[effect.tcb] = self._k.tcbs[effect.tcb]
         effects[:] = kept
 
     def _hold(self, tcb: TCB, frame: bytes) -> None:
@@ -170,6 +177,9 @@ class Gate:
             if tcb.state == RUNNING:
                 self.stopped[tcb.pd.number] = tcb
             self.running = None
+        for mended in list(self.mended.values()):
+            if mended.state != RUNNING:
+                del self.mended[mended.number]
         for number, stopped in list(self.stopped.items()):
             if stopped.state == DEAD:
                 del self.stopped[number]

@@ -164,7 +164,8 @@ def faulters_are_blocked(k: Kernel) -> Iterator[str]:
 
 def the_highest_runs(k: Kernel) -> Iterator[str]:
     """I12: in strict mode one TCB runs of those that have made a call, and none that is ready had
-    a higher priority when it was resumed. Who is being killed, or was stopped, runs no more.
+    a higher priority when it was resumed. Who is being killed, or was stopped, runs no more;
+    who goes on after a fault outside any call runs beside it.
     """
     gate = k.gate
     ready = [tcb for queue in gate.queues.values() for tcb in queue] if gate is not None else []
@@ -175,7 +176,8 @@ def the_highest_runs(k: Kernel) -> Iterator[str]:
         return
     for tcb in k.tcbs.values():
         runs = tcb.state == states.RUNNING and tcb.calls and tcb.pd.doomed is None
-        if runs and tcb is not gate.running and tcb not in gate.stopped.values():
+        elsewhere = (*gate.stopped.values(), *gate.mended.values())
+        if runs and tcb is not gate.running and tcb not in elsewhere:
             yield f"tcb {tcb.number} runs, though it is not its turn"
     if len(set(ready)) < len(ready):
         yield "a tcb is ready twice"

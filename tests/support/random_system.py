@@ -119,7 +119,9 @@ class RandomSystem(RuleBasedStateMachine):
         self.settle()
         before = self.lab.k.state_hash()
         gate = self.lab.k.gate
-        held = thread.tcb.gate or (gate is not None and gate.running is not thread.tcb)
+        held = thread.tcb.gate
+        if gate is not None:  # others may have their turn first
+            held = held or gate.running is not thread.tcb or gate.outranked(thread.tcb)
         answer = action(thread)
         replied = answer is not None and answer.call == Sys.REPLY_RECV
         if answer is not None and answer.status and not replied and not held:
