@@ -181,9 +181,11 @@ class Gate:
             if mended.state != RUNNING:
                 del self.mended[mended.number]
         for number, stopped in list(self.stopped.items()):
-            if stopped.state == DEAD:
+            if stopped.state != RUNNING:  # dead, or it had faulted before it was stopped
                 del self.stopped[number]
                 self._remove(stopped)
+                if stopped.state != DEAD and not halted(stopped.pd):
+                    self._k.effects.append(Continue(number))
 
     def _take(self) -> TCB:
         """The first of the highest priority; before it who computes, if its process is stopped.
