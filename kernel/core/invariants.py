@@ -84,7 +84,7 @@ def rights_never_grow(k: Kernel) -> Iterator[str]:
             continue
         assert slot.cap is not None
         assert child.cap is not None
-        if slot.cap.type == ObjectType.UNTYPED != child.cap.type:
+        if slot.cap.type == ObjectType.UNTYPED:
             continue
         if child.cap.rights & ~slot.cap.rights:
             yield f"slot {child.index} of {child.cnode.pd.name} has more rights than its parent"
