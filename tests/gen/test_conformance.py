@@ -3,20 +3,11 @@
 from caplab.scripts.gen import conformance
 
 NOT_YET = {
-    "BIND0001",
-    "BIND0002",
     "DOMAINS0000",
     "DOMAINS0001",
     "DOMAINS0002",
     "DOMAINS0003",
     "DOMAINS9999",
-    "IPC1004",
-    "SCHED0000",
-    "SCHED0003",
-    "SCHED0004",
-    "SCHED0005",
-    "SCHED0006",
-    "SCHED0020",
 }
 """Applicable cases that no test re-creates so far."""
 
