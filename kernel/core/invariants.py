@@ -150,7 +150,10 @@ def bound_both_ways(k: Kernel) -> Iterator[str]:
 def only_the_blocked_are_timed(k: Kernel) -> Iterator[str]:
     """I10: a TCB has a time limit only while it is in a call."""
     for tcb in k.tcbs.values():
-        if tcb.deadline is not None and tcb.state in (states.RUNNING, states.READY, states.DEAD):
+        # One that waits for its turn to be executed again keeps the limit it began with.
+        answered = k.gate is not None and tcb.number in k.gate.answers
+        over = tcb.state in (states.RUNNING, states.DEAD) or answered
+        if tcb.deadline is not None and over:
             yield f"tcb {tcb.number} is {states.NAMES[tcb.state]} and has a time limit"
 
 

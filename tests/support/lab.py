@@ -288,7 +288,8 @@ class Lab:
                 assert effect.request not in self.answers, "an operator was answered twice"
                 self.answers[effect.request] = effect.body
         if self.checked:
-            assert violations(self.k) == []
+            broken = violations(self.k)
+            assert not broken, broken
         return self.effects
 
     def _told(self, effect: Resume) -> None:
