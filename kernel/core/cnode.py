@@ -65,10 +65,6 @@ class CNode:
         self.tcb: TCB | None = None
         """The TCB whose hidden slots these are, if they are a TCB's."""
 
-    @property
-    def size(self) -> int:
-        return 1 << self.radix
-
     def slot(self, index: int) -> Slot:
         """The slot of that number, made when it is new."""
         found = self.slots.get(index)

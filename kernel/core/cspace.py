@@ -30,10 +30,8 @@ class Failure(NamedTuple):
         return error(Status.FAILED_LOOKUP, int(source), self.kind, *self.details)
 
 
-def direct(root: Cap | None) -> bool:
+def direct(root: Cap) -> bool:
     """Is a pointer into this CSpace simply a slot number of its one level?"""
-    if root is None:
-        return False
     size = root.badge & ((1 << GUARD_SIZE_BITS) - 1)
     return root.badge >> GUARD_SIZE_BITS == 0 and size + root.obj.radix == WORD_BITS
 
