@@ -204,6 +204,7 @@ def test_a_second_thread_of_a_client_takes_the_firsts_place() -> None:
         system.uarts["uart0"].expect(b"1> ")
         system.uarts["uart0"].type(b"mine\r")
         assert line.result(PATIENCE) == "mine"
+        system.until(lambda: told)  # the second thread parks again once it has heard
     assert [type(one) for one in told] == [ReadReplaced]
 
 
