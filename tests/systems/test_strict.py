@@ -31,6 +31,7 @@ def main(env, number, spin=False):
         judge.call(number)
     for count in range(spin and 100_000):
         env.device("uart1").write(b"%d " % count)  # which asks nothing of the kernel
+        # A computation that takes long and spares the machine; the test itself never sleeps.
         time.sleep(0.01)
 """
 
