@@ -182,8 +182,21 @@ def test_zmq_is_imported_in_two_files() -> None:
     assert found <= ZMQ_FILES
 
 
+def test_confinement_knows_only_the_standard_library_and_itself() -> None:
+    bad = [
+        told(s, i.line, i.module)
+        for s, i in imports_of("kernel/confine")
+        if not i.within("caplab.kernel.confine")
+        and i.module.split(".")[0] not in sys.stdlib_module_names
+    ]
+    assert not bad, bad
+
+
 def test_heavy_libraries_stay_out_of_pds_and_of_the_kernel_process() -> None:
-    inside = ("kernel/abi.py", "kernel/core", "kernel/root", "kernel/host")
+    inside = (
+        *("kernel/abi.py", "kernel/core", "kernel/root", "kernel/host"),
+        "kernel/confine",
+    )
     bad = [
         told(s, i.line, i.module)
         for s, i in imports_of(*inside, "pd", "servers", "clients")

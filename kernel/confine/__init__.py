@@ -1,0 +1,1 @@
+"""What keeps a process from the host: Linux's own means, called through ctypes."""
