@@ -20,7 +20,8 @@ def refresh(k: Kernel, cause: Cause | None) -> None:
     `cause` is why what is lost is lost; None where nothing can be.
     """
     reached: dict[CNode, None] = {}
-    found = [tcb.root.obj for tcb in k.tcbs.values() if tcb.root is not None and tcb.state != DEAD]
+    alive = (tcb for tcb in k.tcbs.values() if tcb.state != DEAD)
+    found = [cnode for tcb in alive for cnode in tcb.hidden.nodes.values()]
     while found:
         cnode = found.pop()
         if cnode not in reached and not cnode.dying:

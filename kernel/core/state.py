@@ -46,6 +46,7 @@ def _tcb(tcb: TCB) -> list[Any]:
         tcb.pd.number,
         tcb.state,
         tcb.suspended,
+        [] if tcb.root is None else [tcb.root.obj.number, tcb.root.rights, tcb.root.badge],
         _object(tcb.on),
         tcb.badge if tcb.on is not None else 0,
         tcb.caller.caller.number if tcb.caller is not None else 0,
@@ -103,6 +104,12 @@ def _target(cap: Cap) -> list[Any]:
         return [found.number, found.name, sorted(found.holds.items()), granted]
     if cap.type == ObjectType.REPLY:
         return [found.caller.number, found.grant]
+    if cap.type == ObjectType.TCB and found.base is not None:
+        # Made from untyped: not one of those the kernel runs.
+        return _tcb(found)
+    if cap.type == ObjectType.IRQ_HANDLER:
+        told = found.slot.cap
+        return [found.number, found.masked, [] if told is None else [told.obj.number, told.badge]]
     return [_object(found)]
 
 

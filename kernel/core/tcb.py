@@ -10,7 +10,7 @@ from caplab.kernel.abi import REGISTERS, SIZE_BITS, ObjectType, Status
 from caplab.kernel.core import blocking, cspace, message, reach
 from caplab.kernel.core.cap import Cap, Cause, with_guard
 from caplab.kernel.core.outcome import OK, Outcome, Result, error
-from caplab.kernel.core.reply import Reply, drop
+from caplab.kernel.core.reply import Reply
 from caplab.kernel.core.states import DEAD, RUNNING
 
 if TYPE_CHECKING:
@@ -162,8 +162,6 @@ def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
         return
     blocking.unqueue(k, target, cause)
     target.state, target.fault = DEAD, None
-    if target.caller is not None:
-        drop(k, target.caller, cause)
     if target.bound is not None:
         target.bound.bound = None
         target.bound = None
@@ -211,14 +209,23 @@ def resume(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 
 
 def give_root(k: Kernel, target: TCB, root: Cap, source: Slot | None) -> None:
-    """Put a CNode capability into the hidden slot of a TCB, as the root of its CSpace."""
-    slot = target.hidden.slot(0)
-    if slot.cap is not None:
-        k.delete(slot, k.cause(Status.REVOKED, target.pd))
-    if source is not None and (source.cap is None or source.cap.obj is not root.obj):
-        # The old root was the last way to the new one, and took it along.
-        return
-    k.put(slot, root, source, target.pd.name)
+    """Put a CNode capability into the hidden slot of a TCB, as the root of its CSpace.
+
+    The old one goes when the new one is there: a thread that reached nothing for a moment would
+    make its endpoints deaf, and those who wait on them would be told so.
+    """
+    slot, spare = target.hidden.slot(0), target.hidden.slot(1)
+    if slot.cap is None:
+        k.put(slot, root, source, target.pd.name)
+    else:
+        cause = k.cause(Status.REVOKED, target.pd)
+        k.put(spare, root, source, target.pd.name)
+        k.delete(slot, cause)
+        if source is not None and source.cap is None:
+            # The old root was the last way to the new one, and took it along.
+            k.delete(spare, cause)
+            return
+        k.move(spare, slot, target.pd)
     target.set_root(slot.cap)
 
 
