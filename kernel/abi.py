@@ -137,6 +137,7 @@ class ObjectType(IntEnum):
     UNTYPED = 6
     FRAME = 7
     IRQ_HANDLER = 8
+    DOMAIN_SET = 9
     PD = 16
     SERVICE = 17
     DEVICE = 18
@@ -168,6 +169,9 @@ class Inv(IntEnum):
     IRQ_ACK = 48
     IRQ_SET_NOTIFICATION = 49
     IRQ_CLEAR = 50
+    DOMAIN_SET_SET = 52
+    DOMAIN_SET_SCHEDULE_CONFIGURE = 53
+    DOMAIN_SET_SCHEDULE_SET_START = 54
     FRAME_MAP = 64
     FRAME_UNMAP = 65
     PD_LOOKUP = 81
@@ -205,6 +209,12 @@ FRAME_BITS_MIN, FRAME_BITS_MAX = 12, 21
 """log2 of the bytes of a frame: one page of 4096 to 512 of them (a large page of x86-64)."""
 PRIORITY_MAX, PRIORITY_DEFAULT = 255, 100
 """Priorities go from 0; the default is that of a PD whose manifest entry says nothing."""
+NUM_DOMAINS = 16
+DOMAIN_SCHEDULES = 64
+"""Entries of the domain schedule; the last one is always empty, and ends it."""
+DOMAIN_TICK = 1_000_000
+"""Nanoseconds of a tick, the unit of an entry's duration."""
+DOMAIN_DURATION_MAX = (1 << 56) - 1
 UNTYPED_BITS_MIN, UNTYPED_BITS_MAX = 4, 47
 RETYPE_MAX = 256
 """Objects one Retype makes at most."""

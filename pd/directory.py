@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from caplab.kernel.abi import ObjectType
 from caplab.pd.errors import FailedLookup, MissingCap
-from caplab.pd.objects import Capability, Device, Endpoint, PdCap, PdService, Untyped
+from caplab.pd.objects import Capability, Device, DomainSet, Endpoint, PdCap, PdService, Untyped
 
 if TYPE_CHECKING:
     from caplab.pd.env import Env
@@ -17,6 +17,7 @@ C = TypeVar("C", bound=Capability)
 
 RDE, MANAGED, UNTYPED = "rde:", "pd:", "untyped"
 """How the names of root-task services, of managed PDs and of a PD's own untypeds begin."""
+DOMAIN = "domain"
 
 
 def find(env: Env, kind: type[C], name: str) -> C:
@@ -66,6 +67,7 @@ def _line(kind: type[Capability], name: str) -> str:
     lines: dict[type[Capability], Callable[[], str]] = {
         Device: lambda: f"devices: [{name}]",
         PdService: lambda: f"rdes: [{name.removeprefix(RDE)}]",
+        DomainSet: lambda: f"rdes: [{name.removeprefix(RDE)}]",
         Untyped: lambda: "untyped: 4MiB",
         PdCap: lambda: f"manages: [{name.removeprefix(MANAGED)}]",
     }

@@ -34,6 +34,7 @@ from caplab.pd.objects import (
     Capability,
     CNode,
     Device,
+    DomainSet,
     Endpoint,
     Memory,
     Notification,
@@ -149,6 +150,10 @@ class Env:
     def rde(self, name: str) -> PdService:
         """A service of the root task of the manifest's `rdes`. Raises MissingCap."""
         return directory.find(self, PdService, directory.RDE + name)
+
+    def domains(self) -> DomainSet:
+        """What sets domains of time, of the manifest's `rdes: [domain]`. Raises MissingCap."""
+        return directory.find(self, DomainSet, directory.RDE + directory.DOMAIN)
 
     def managed(self) -> dict[str, PdCap]:
         """The PDs of the manifest's `manages`, by name."""

@@ -322,6 +322,32 @@ def irq_clear(transport: Transport, cptr: int) -> Answer:
     return invoke_words(transport, cptr, 50, (), ())
 
 
+def domain_set_set(transport: Transport, cptr: int, domain: int, tcb: int) -> Answer:
+    """Put a TCB into a domain. One that is ready goes to the end of its queue there.
+
+    seL4: seL4_DomainSet_Set
+    """
+    return invoke_words(transport, cptr, 52, (domain,), (tcb,))
+
+
+def domain_set_schedule_configure(
+    transport: Transport, cptr: int, index: int, domain: int, duration: int
+) -> Answer:
+    """Set one entry of the schedule; it counts from its next turn on.
+
+    seL4: seL4_DomainSet_ScheduleConfigure
+    """
+    return invoke_words(transport, cptr, 53, (index, domain, duration), ())
+
+
+def domain_set_schedule_set_start(transport: Transport, cptr: int, index: int) -> Answer:
+    """Say where the schedule begins, and begin there at once.
+
+    seL4: seL4_DomainSet_ScheduleSetStart
+    """
+    return invoke_words(transport, cptr, 54, (index,), ())
+
+
 def frame_map(transport: Transport, cptr: int) -> Answer:
     """Make the memory object openable by the caller's PD; the answer is the segment's name.
 
@@ -419,7 +445,7 @@ def pd_create(
     path: Any,
     receive: SlotPath | None = None,
 ) -> Answer:
-    """Make a PD that runs a program, at the caller's priority; it starts with PD_Start."""
+    """Make a PD that runs a program; it starts with PD_Start."""
     return invoke_map(
         transport,
         cptr,

@@ -113,10 +113,10 @@ class Defaults(BaseModel):
         NotBuilt(values=(("space", "resource spaces come with the resource servers"),)),
     ] = Field(default=None, description="what other PDs can use of it: an endpoint")
     rdes: Annotated[
-        list[Literal["pd"]],
+        list[Literal["pd", "domain"]],
         NotBuilt(
             values=tuple(
-                (kind, "only the PD service of the root task is built")
+                (kind, "only pd and domain are built")
                 for kind in ("mo", "ep", "vmr", "resspc", "ads", "cpu")
             )
         ),

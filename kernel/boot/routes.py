@@ -34,6 +34,7 @@ class Routes:
             self._faults,
             self._manages,
             self._devices,
+            self._domain,
             self._role,
             self._args,
         )
@@ -117,6 +118,14 @@ class Routes:
             else:
                 notes = (*notes, Note("the system declares no UART"))
             self._add("CL023", message, at, fix, notes)
+
+    def _domain(self, pd: Entry) -> None:
+        rdes = pd.value("rdes")
+        if "domain" in rdes and self.keys.scheduler != "strict":
+            at, notes = pd.given("rdes", rdes.index("domain"))
+            message = f"`{pd.name}` sets domains, which act with `scheduler: strict` only"
+            fix = "write  scheduler: strict  for the system, or remove `domain`"
+            self._add("CL028", message, at, fix, notes)
 
     def _role(self, pd: Entry) -> None:
         if pd.value("role") == "client" and pd.serves:

@@ -274,6 +274,9 @@ def restart(k: Kernel, tcb: TCB) -> None:
     fault, tcb.fault = tcb.fault, None
     tcb.state, tcb.on = RUNNING, None
     if fault is not None and fault.outside:
+        if k.gate is not None:
+            # Its instruction waits for its turn, and the fault says so until then.
+            tcb.fault = fault
         k.effects.append(ContinueFault(tcb.number))
     elif tcb.calls and not (tcb.gate and k.gated(tcb)):
         # One made from untyped has never made a call, so there is nothing to execute.

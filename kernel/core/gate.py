@@ -1,10 +1,12 @@
 """The gate of `scheduler: strict`: of all TCBs that could run, only the highest-priority one does.
 
 A TCB *runs* from its Resume until its next call blocks it, or its process ends. Whoever else has
-an answer coming, or a call to be executed, is READY and stands in the queue of its priority. The
-gate holds Resume effects back; it cannot take the CPU from a process that computes. A higher
-priority made ready meanwhile gets its turn when the running TCB makes its next call, which is then
-executed later. So a TCB that computes for ever starves all others, as on one core without a timer.
+an answer coming, a call to be executed, or an instruction that faulted and is to be executed again,
+is READY and stands in the queue of its priority and domain. The gate holds Resume and ContinueFault
+effects back; it cannot take the CPU from a process that computes. A higher priority made ready
+meanwhile, or another domain whose turn has come, gets it when the running TCB makes its next call,
+which is then executed later. So a TCB that computes for ever starves all others, as on one core
+without a timer.
 
 What a process does before its first call is start-up, and at the host's discretion: its first call
 is the first thing that waits here. With `scheduler: host` there is no gate and nothing to ask.
@@ -45,16 +47,15 @@ class Gate:
     def __init__(self, k: Kernel) -> None:
         self.running: TCB | None = None
         self.late = False
-        """Since the running TCB was resumed, one that outranks it has become ready."""
-        self.queues: dict[int, deque[TCB]] = {}
-        """By priority; none is empty."""
+        """Since the running TCB was resumed, one that outranks it has become ready, or its domain
+        has lost its turn."""
+        self.queues: dict[tuple[int, int], deque[TCB]] = {}
+        """By domain and priority; none is empty."""
         self.answers: dict[int, bytes] = {}
-        """By number of a ready TCB. One that has none here has a call to be executed."""
+        """By number of a ready TCB. One that has none here has a call to be executed, or, if it
+        still has its fault, an instruction."""
         self.stopped: dict[int, TCB] = {}
         """By PD: the TCB that was running when its process was stopped."""
-        self.mended: dict[int, TCB] = {}
-        """By number: who goes on after a fault outside any call, beside who runs, up to its next
-        call. Only the host could hold it back."""
         self._k = k
         self._execute = k.execute
 
@@ -75,7 +76,7 @@ class Gate:
         self._divert()
         self._release()
         self.late = self.late or (self.running is not None and self.outranked(self.running))
-        while self.running is None and self.queues:
+        while self.running is None and self._highest() >= 0:
             self._dispatch(self._take())
             self._release()
 
@@ -95,12 +96,12 @@ class Gate:
         tcb.on = None
         return self.answers.pop(tcb.number, None)
 
-    def reorder(self, tcb: TCB, priority: int) -> None:
-        """Change a priority; one that is ready goes behind its new equals."""
-        waits = tcb in self.queues.get(tcb.priority, ())
+    def reorder(self, tcb: TCB, priority: int, domain: int) -> None:
+        """Change priority and domain; one that is ready goes behind its new equals."""
+        waits = tcb in self.queues.get((tcb.domain, tcb.priority), ())
         if waits:
             self._remove(tcb)
-        tcb.priority = priority
+        tcb.priority, tcb.domain = priority, domain
         if waits:
             self._push(tcb)
 
@@ -111,19 +112,22 @@ class Gate:
             self.late,
             [(rank, [tcb.number for tcb in queue]) for rank, queue in sorted(self.queues.items())],
             sorted(self.answers),
-            sorted(self.mended),
             [(pd, tcb.number) for pd, tcb in sorted(self.stopped.items())],
         ]
 
     def outranked(self, tcb: TCB) -> bool:
-        """Is one ready that has a higher priority?"""
-        return max(self.queues, default=-1) > tcb.priority
+        """Is one ready that has a higher priority, or is it not its domain's turn?"""
+        return tcb.domain != self._k.domains.current or self._highest() > tcb.priority
+
+    def _highest(self) -> int:
+        """The highest priority that is ready in the domain whose turn it is."""
+        current = self._k.domains.current
+        return max((rank for domain, rank in self.queues if domain == current), default=-1)
 
     # -- turns -------------------------------------------------------------------------------------
 
     def _called(self, number: int) -> None:
         """A call that was on its way when the process was stopped: its TCB computes no more."""
-        self.mended.pop(number, None)
         for pd, tcb in list(self.stopped.items()):
             if tcb.number == number:
                 del self.stopped[pd]
@@ -142,10 +146,12 @@ class Gate:
             elif isinstance(effect, Continue) and effect.pd in self.stopped:
                 self._remove(self.stopped[effect.pd])
                 self._push(self.stopped[effect.pd])
+            elif isinstance(effect, ContinueFault):
+                mended = self._k.tcbs[effect.tcb]
+                mended.state, mended.on = READY, self
+                self._push(mended)
             else:
                 kept.append(effect)
-                if isinstance(effect, ContinueFault):
-                    self.mended[effect.tcb] = self._k.tcbs[effect.tcb]
         effects[:] = kept
 
     def _hold(self, tcb: TCB, frame: bytes) -> None:
@@ -156,19 +162,19 @@ class Gate:
         self._push(tcb, first)
 
     def _push(self, tcb: TCB, first: bool = False) -> None:
-        queue = self.queues.setdefault(tcb.priority, deque())
+        queue = self.queues.setdefault((tcb.domain, tcb.priority), deque())
         if first:
             queue.appendleft(tcb)
         else:
             queue.append(tcb)
 
     def _remove(self, tcb: TCB) -> None:
-        queue = self.queues.get(tcb.priority, ())
+        queue = self.queues.get((tcb.domain, tcb.priority), ())
         if tcb in queue:
             assert isinstance(queue, deque)
             queue.remove(tcb)
             if not queue:
-                del self.queues[tcb.priority]
+                del self.queues[tcb.domain, tcb.priority]
 
     def _release(self) -> None:
         """Nobody runs any more if who did is blocked or dead, or its process is stopped."""
@@ -177,9 +183,6 @@ class Gate:
             if tcb.state == RUNNING:
                 self.stopped[tcb.pd.number] = tcb
             self.running = None
-        for mended in list(self.mended.values()):
-            if mended.state != RUNNING:
-                del self.mended[mended.number]
         for number, stopped in list(self.stopped.items()):
             if stopped.state != RUNNING:  # dead, or it had faulted before it was stopped
                 del self.stopped[number]
@@ -192,7 +195,7 @@ class Gate:
 
         A process continues as a whole, so then both would run.
         """
-        tcb = self.queues[max(self.queues)][0]
+        tcb = self.queues[self._k.domains.current, self._highest()][0]
         tcb = self.stopped.get(tcb.pd.number, tcb)
         self._remove(tcb)
         return tcb
@@ -209,7 +212,10 @@ class Gate:
             return
         tcb.state, tcb.on = RUNNING, None
         answer = self.answers.pop(tcb.number, None)
-        if answer is None:
+        if tcb.fault is not None:
+            tcb.fault = None
+            self._k.effects.append(ContinueFault(tcb.number))
+        elif answer is None:
             self._execute(tcb)
             self._divert()
         else:

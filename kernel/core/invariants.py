@@ -158,12 +158,15 @@ def only_the_blocked_are_timed(k: Kernel) -> Iterator[str]:
 
 
 def faulters_are_blocked(k: Kernel) -> Iterator[str]:
-    """I11: a faulter waits on its handler, the message in its request's place, or stands still."""
+    """I11: a faulter waits on its handler, the message in its request's place, or stands still, or
+    is ready to execute its instruction again.
+    """
     for tcb in k.tcbs.values():
         if tcb.fault is None:
             continue
         waits = tcb.state in (states.SEND, states.REPLY)
-        if not waits and tcb.state != states.INACTIVE:
+        stands = tcb.state == states.INACTIVE or (tcb.state == states.READY and tcb.outside)
+        if not waits and not stands:
             yield f"tcb {tcb.number} is {states.NAMES[tcb.state]} with a fault"
         if waits != (tcb.fault.request is not None):
             yield f"tcb {tcb.number} has its fault message {'nowhere' if waits else 'left over'}"
@@ -171,8 +174,8 @@ def faulters_are_blocked(k: Kernel) -> Iterator[str]:
 
 def the_highest_runs(k: Kernel) -> Iterator[str]:
     """I12: in strict mode one TCB runs of those that have made a call, and none that is ready had
-    a higher priority when it was resumed. Who is being killed, or was stopped, runs no more;
-    who goes on after a fault outside any call runs beside it.
+    a higher priority, or its domain its turn, when it was resumed. Who is being killed, or was
+    stopped, runs no more.
     """
     gate = k.gate
     ready = [tcb for queue in gate.queues.values() for tcb in queue] if gate is not None else []
@@ -183,15 +186,15 @@ def the_highest_runs(k: Kernel) -> Iterator[str]:
         return
     for tcb in k.tcbs.values():
         runs = tcb.state == states.RUNNING and tcb.calls and tcb.pd.doomed is None
-        elsewhere = (*gate.stopped.values(), *gate.mended.values())
-        if runs and tcb is not gate.running and tcb not in elsewhere:
+        if runs and tcb is not gate.running and tcb not in gate.stopped.values():
             yield f"tcb {tcb.number} runs, though it is not its turn"
     if len(set(ready)) < len(ready):
         yield "a tcb is ready twice"
-    if any(tcb.priority != rank for rank, queue in gate.queues.items() for tcb in queue):
-        yield "a ready tcb stands in the queue of another priority"
-    if ready and gate.running is None:
-        yield f"tcb {ready[0].number} is ready, and nobody runs"
+    for (domain, rank), queue in gate.queues.items():
+        if any((tcb.domain, tcb.priority) != (domain, rank) for tcb in queue):
+            yield "a ready tcb stands in the queue of another priority or domain"
+        if gate.running is None and domain == k.domains.current:
+            yield f"tcb {queue[0].number} is ready, and nobody runs"
     if gate.running is not None and gate.outranked(gate.running) and not gate.late:
         yield f"tcb {gate.running.number} runs, and a higher priority is ready"
 

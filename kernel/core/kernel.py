@@ -31,6 +31,7 @@ from caplab.kernel.core import reply as replies
 from caplab.kernel.core.cap import Cap, Cause, Slot
 from caplab.kernel.core.cnode import CNode, Sweep
 from caplab.kernel.core.deadlines import Deadlines, Timed
+from caplab.kernel.core.domain import Domains
 from caplab.kernel.core.effects import Effect, Resume, new
 from caplab.kernel.core.events import (
     BadFrame,
@@ -76,6 +77,7 @@ class Kernel:
         self.irqs: dict[int, irqs.IRQ] = {}
         self.jobs: deque[Job] = deque()
         self.deadlines = Deadlines()
+        self.domains = Domains()
         self.effects: list[Effect] = []
         self.numbers: dict[str, int] = {}
         self.gate: Gate | None = None
@@ -215,6 +217,8 @@ class Kernel:
         for owner in self.deadlines.expired(event.now):
             if isinstance(owner, TCB):
                 self._timed_out(owner)
+            elif owner is self.domains:
+                self.domains.expired(self)
             else:
                 self.root.expired(self, owner)
 

@@ -35,7 +35,7 @@ def set_priority(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     if k.gate is None:
         target.priority = priority
     else:
-        k.gate.reorder(target, priority)
+        k.gate.reorder(target, priority, target.domain)
     return OK
 
 

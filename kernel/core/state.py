@@ -28,6 +28,7 @@ def describe(k: Kernel) -> dict[str, Any]:
         "tcbs": [_tcb(k.tcbs[number]) for number in sorted(k.tcbs)],
         "cspaces": [_cspace(cnode) for cnode in k.cnodes],
         "irqs": [(line.number, line.masked, line.refs) for _, line in sorted(k.irqs.items())],
+        "domains": k.domains.describe(),
         "gate": k.gate.describe() if k.gate is not None else [],
         "jobs": [type(job).__name__ for job in k.jobs],
         "pds": k.root.describe(),
@@ -52,7 +53,7 @@ def _tcb(tcb: TCB) -> list[Any]:
         tcb.caller.caller.number if tcb.caller is not None else 0,
         tcb.bound.number if tcb.bound is not None else 0,
         tcb.withheld is not None,
-        [tcb.priority, tcb.mcp],
+        [tcb.priority, tcb.mcp, tcb.domain],
         [tcb.start, tcb.fresh, tcb.fault_ep, *tcb.registers],
         [] if tcb.fault is None else [*tcb.fault.words, tcb.fault.label, tcb.fault.outside],
     ]

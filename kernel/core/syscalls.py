@@ -15,6 +15,7 @@ from caplab.kernel.abi import Inv, ObjectType, Sys
 from caplab.kernel.core import (
     cnode,
     control,
+    domain,
     endpoint,
     frame,
     irq,
@@ -83,7 +84,7 @@ SYSCALLS: tuple[Syscall, ...] = (
 _DEST = ("dest_index", "dest_depth", "src_index", "src_depth")
 _PATH = ("index", "depth")
 _TCB, _CNODE, _IRQ = ObjectType.TCB, ObjectType.CNODE, ObjectType.IRQ_HANDLER
-_FRAME, _PD = ObjectType.FRAME, ObjectType.PD
+_FRAME, _PD, _DOMAIN = ObjectType.FRAME, ObjectType.PD, ObjectType.DOMAIN_SET
 
 INVOCATIONS: tuple[Invocation, ...] = (
     Invocation(Inv.TCB_SUSPEND, "tcb_suspend", _TCB, tcb.suspend),
@@ -192,6 +193,23 @@ INVOCATIONS: tuple[Invocation, ...] = (
         caps=("notification",),
     ),
     Invocation(Inv.IRQ_CLEAR, "irq_clear", _IRQ, irq.clear),
+    Invocation(
+        Inv.DOMAIN_SET_SET, "domain_set_set", _DOMAIN, domain.set_domain, ("domain",), ("tcb",)
+    ),
+    Invocation(
+        Inv.DOMAIN_SET_SCHEDULE_CONFIGURE,
+        "domain_set_schedule_configure",
+        _DOMAIN,
+        domain.configure,
+        ("index", "domain", "duration"),
+    ),
+    Invocation(
+        Inv.DOMAIN_SET_SCHEDULE_SET_START,
+        "domain_set_schedule_set_start",
+        _DOMAIN,
+        domain.set_start,
+        ("index",),
+    ),
     Invocation(Inv.FRAME_MAP, "frame_map", _FRAME, frame.map_frame),
     Invocation(Inv.FRAME_UNMAP, "frame_unmap", _FRAME, frame.unmap),
     Invocation(Inv.PD_LOOKUP, "pd_lookup", _PD, pd_calls.lookup, ("name",), body="msgpack"),
@@ -238,6 +256,7 @@ OBJECTS: dict[int, ModuleType] = {
     ObjectType.REPLY: reply,
     ObjectType.FRAME: frame,
     ObjectType.IRQ_HANDLER: irq,
+    ObjectType.DOMAIN_SET: domain,
     ObjectType.PD: pd_calls,
     ObjectType.SERVICE: service,
     ObjectType.DEVICE: device,

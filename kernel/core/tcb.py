@@ -58,6 +58,7 @@ class TCB:
         "caller",
         "calls",
         "deadline",
+        "domain",
         "fault",
         "fault_ep",
         "fresh",
@@ -118,6 +119,8 @@ class TCB:
         """Acts in strict mode only; the highest is 255."""
         self.mcp = 0
         """The highest priority this TCB's authority may give (maximum controlled priority)."""
+        self.domain = 0
+        """Acts in strict mode only; see domain.py."""
         self.start = False
         """Resumed before its Park arrived."""
         self.fresh = False

@@ -188,6 +188,7 @@ def _make(k: Kernel, caller: TCB, kind: int, size_bits: int, base: int, device: 
         number = k.number("tcb")
         made = TCB(number, caller.pd, len(caller.pd.tcbs), CNode(-number, caller.pd, radix=4))
         made.state = INACTIVE
+        made.domain = caller.domain
     else:
         pages = 1 << (_bits_of(kind, size_bits) - FRAME_BITS_MIN)
         made = MO(number := k.number("mo"), k.root.segment(number), pages, caller.pd.number)

@@ -89,6 +89,8 @@ def state(tcb: TCB) -> str:
 
 def reason(tcb: TCB) -> str:
     """What a TCB waits for, in words."""
+    if tcb.state == states.READY:
+        return f"ready: {_runs(tcb, tcb.on)}"
     if tcb.fault is not None:
         return f"FAULT: {tcb.fault.text}, {_fate(tcb)}"
     if tcb.state == states.SEND:
@@ -103,8 +105,6 @@ def reason(tcb: TCB) -> str:
         if isinstance(tcb.on, Report):
             return f"the end of {tcb.on.pd.name}"
         return "revoke" if isinstance(tcb.on, Job) else "kernel"
-    if tcb.state == states.READY:
-        return f"ready: {_runs(tcb.on)}"
     return "" if tcb.state == states.RUNNING else states.NAMES[tcb.state]
 
 
@@ -117,8 +117,9 @@ def _fate(tcb: TCB) -> str:
     return "restarting" if isinstance(tcb.on, Job) else "nobody mends it"
 
 
-def _runs(gate: Gate) -> str:
-    assert gate.running is not None, "who is ready waits for another"
+def _runs(tcb: TCB, gate: Gate) -> str:
+    if gate.running is None:
+        return f"it is not the turn of its domain, {tcb.domain}"
     return f"{gate.running.name} runs, priority {gate.running.priority}"
 
 

@@ -41,6 +41,9 @@ MAX_TCBS = 32
 UNTYPED_DEFAULT = 4 << 20
 ROOT_GUARD = guard_word(0, WORD_BITS - ROOT_RADIX)
 MAX_PDS = 1024
+DOMAIN = "domain"
+"""The service that is the core's: `rdes: [domain]` gives the DomainSet capability, which seL4
+gives to its root task."""
 
 
 class Entry(NamedTuple):
@@ -148,6 +151,7 @@ def create(k: Kernel, root: RootTask, name: str, spec: dict[str, Any]) -> PD:
         number = k.number("tcb")
         tcb = TCB(number, pd, index, CNode(-number, pd, radix=4))
         tcb.priority = tcb.mcp = spec.get("priority", PRIORITY_DEFAULT)
+        tcb.domain = spec.get("domain", 0)
         pd.tcbs.append(tcb)
         k.tcbs[number] = tcb
         give_root(k, tcb, root_cap, None)
@@ -164,7 +168,10 @@ def create(k: Kernel, root: RootTask, name: str, spec: dict[str, Any]) -> PD:
         give(k, pd, f"tcb.{tcb.index}", Cap(ObjectType.TCB, tcb, Rights.ALL), None, "root")
     give_memory(k, root, pd)
     for service in spec.get("rdes") or ():
-        cap = Cap(ObjectType.SERVICE, root.services[service], Rights.ALL)
+        if service == DOMAIN:
+            cap = Cap(ObjectType.DOMAIN_SET, k.domains, Rights.ALL)
+        else:
+            cap = Cap(ObjectType.SERVICE, root.services[service], Rights.ALL)
         give(k, pd, f"rde:{service}", cap, None, "root")
     for device in spec.get("devices") or ():
         give(k, pd, device, Cap(ObjectType.DEVICE, root.devices[device], Rights.ALL), None, "root")

@@ -41,7 +41,9 @@ def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
 
 
 def create_pd(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
-    """Make a PD that runs a program, at the caller's priority; it starts with PD_Start.
+    """Make a PD that runs a program; it starts with PD_Start.
+
+    It has the caller's priority and is in its domain.
 
     Object:    SERVICE
     Arguments: name; run (as in a manifest); args: keyword arguments of main; threads; devices:
@@ -75,7 +77,7 @@ def create_pd(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     slot = bodies.own_slot(caller, path[1])
     if isinstance(slot, Result):
         return slot
-    spec = {**_spec(caller.pd, arguments), "priority": caller.priority}
+    spec = {**_spec(caller.pd, arguments), "priority": caller.priority, "domain": caller.domain}
     made = pd.create(k, root, arguments["name"], spec)
     k.put(slot, Cap(ObjectType.PD, made, Rights.ALL), None, "root")
     master = 0

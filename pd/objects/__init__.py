@@ -4,6 +4,7 @@ from caplab.pd.objects.capability import Capability, Receive
 from caplab.pd.objects.cnode import CNode
 from caplab.pd.objects.device import Device
 from caplab.pd.objects.domain import Child, Found, OwnPd, PdCap, PdService, Work
+from caplab.pd.objects.domain_set import DomainSet
 from caplab.pd.objects.endpoint import Endpoint
 from caplab.pd.objects.irq import Irq
 from caplab.pd.objects.memory import Memory
@@ -16,6 +17,7 @@ __all__ = [
     "Capability",
     "Child",
     "Device",
+    "DomainSet",
     "Endpoint",
     "Found",
     "Irq",

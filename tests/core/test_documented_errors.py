@@ -36,7 +36,7 @@ def world() -> tuple[Lab, Thread]:
     lab = Lab(
         {
             "boss": {
-                "rdes": ["pd"],
+                "rdes": ["pd", "domain"],
                 "devices": ["uart0", "uart1"],
                 "threads": 2,
                 "manages": ["other", "dead"],

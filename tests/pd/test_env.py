@@ -68,6 +68,7 @@ def test_a_name_gives_the_typed_object_behind_it(system: ThreadedSystem, client:
         (lambda env: env.endpoint("server"), "serves: endpoint"),
         (lambda env: env.device("uart7"), r"'uart0'.*devices: \[uart7\]"),
         (lambda env: env.rde("pd"), r"its services: none.*rdes: \[pd\]"),
+        (lambda env: env.domains(), r"no domain_set named 'rde:domain'.*rdes: \[domain\]"),
         (lambda env: env.endpoint("uart0"), "'uart0' is a device in client, not an endpoint"),
         (lambda env: env.notification("console"), "is an endpoint"),
     ],

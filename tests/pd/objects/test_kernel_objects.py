@@ -7,7 +7,7 @@ import pytest
 
 from caplab.kernel.abi import INTERRUPT_BIT, notification_badge
 from caplab.pd.env import Env
-from caplab.pd.errors import DeleteFirst, IllegalOperation, RangeError, RevokeFirst
+from caplab.pd.errors import DeleteFirst, IllegalOperation, InvalidArgument, RangeError, RevokeFirst
 from threaded_system import PATIENCE, ThreadedSystem
 
 
@@ -68,6 +68,22 @@ def test_a_claimed_device_is_refused_with_its_holders_name(system, driver: Env) 
     assert rival.slots.used() == 0
     irq.delete()
     assert rival.device("uart0").claim().slot
+
+
+def test_a_domain_set_puts_threads_into_domains_and_sets_their_turns() -> None:
+    with ThreadedSystem({"name": "boss", "rdes": ["domain"]}) as system:
+        boss = system.env("boss")
+        domains = boss.domains()
+        domains.set(3, boss.tcb)
+        domains.configure(1, 3, 10)
+        domains.start(1)
+        domains.start()
+        with pytest.raises(InvalidArgument):
+            domains.set(16, boss.tcb)
+        with pytest.raises(InvalidArgument):
+            domains.start(2)
+        with pytest.raises(RangeError):
+            domains.configure(63, 0, 1)
 
 
 def test_a_thread_has_a_priority_up_to_its_authoritys_maximum(driver: Env) -> None:
