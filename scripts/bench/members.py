@@ -1,4 +1,7 @@
-"""The programs of `bench boot`. They import nothing: what is measured is a PD, not its imports."""
+"""The programs of `bench boot`, and the idle PDs of `bench kernel`.
+
+Loaded, they import nothing: what is measured is a PD, not its imports.
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -7,7 +10,7 @@ if TYPE_CHECKING:
 FIRST, SECOND = 1, 2
 
 
-def gate(env: "Env", members: int) -> None:
+def gate(env: "Env", members: int, uart: str = "uart0") -> None:
     """Says on its console when the last of so many members has had its first call answered.
 
     A member's second call proves that its first was answered, so this is a little late.
@@ -19,7 +22,7 @@ def gate(env: "Env", members: int) -> None:
         if message.label == SECOND:
             waiting -= 1
             if not waiting:
-                env.device("uart0").write(b"answered %.6f\n" % env.now())
+                env.device(uart).write(b"answered %.6f\n" % env.now())
         message = endpoint.reply_recv()
 
 
@@ -28,4 +31,15 @@ def member(env: "Env") -> None:
     endpoint = env.endpoint("gate")
     endpoint.call(FIRST)
     endpoint.call(SECOND)
+    env.work.wait()
+
+
+def idler(env: "Env", endpoints: int, capabilities: int) -> None:
+    """Makes so many endpoints, copies of them until it has so many capabilities, and waits."""
+    from caplab.kernel.abi import ObjectType
+
+    made = env.untyped().retype(ObjectType.ENDPOINT, count=endpoints)
+    for number in range(capabilities - endpoints):
+        made[number % endpoints].copy()
+    env.endpoint("gate").call(SECOND)
     env.work.wait()

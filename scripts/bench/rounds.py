@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from caplab.scripts.bench.rows import WIDE, Goal, Pair, Row, judged, row
+from caplab.scripts.bench.rows import WIDE, Goal, Pair, Row, row, wide
 
 ROUNDS = 7
 """The fewest rounds a row is judged by."""
@@ -60,20 +60,20 @@ def measure(case: Case, budget: Budget, say: Say) -> list[Row]:
     first = _rounds(case, case.rounds, budget)
     if len(first) < case.rounds:
         say(f"time for {len(first)} of {case.rounds} rounds only; --full takes what it needs")
-    wide = [
+    rough = [
         index
         for index, goal in enumerate(case.goals)
-        if judged(goal, [pairs[index] for pairs in first]).width > WIDE
+        if wide(goal, [pairs[index] for pairs in first])
     ]
     second: list[Sequence[Pair]] = []
-    if wide:
-        names = ", ".join(case.goals[index].name for index in wide)
+    if rough:
+        names = ", ".join(case.goals[index].name for index in rough)
         say(f"{names}: more than {WIDE:.0%} wide after {len(first)} rounds, measuring again")
         second = _rounds(case, 2 * case.rounds, budget)
     # Cut short by the budget, the second measurement is no better than the first alone.
     again = second if len(second) == 2 * case.rounds else [*first, *second]
     return [
-        row(goal, [pairs[index] for pairs in (again if index in wide else first)])
+        row(goal, [pairs[index] for pairs in (again if index in rough else first)])
         for index, goal in enumerate(case.goals)
     ]
 

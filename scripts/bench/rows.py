@@ -20,6 +20,12 @@ class Goal(NamedTuple):
     target: float
     yardstick: str | None = None
     """What the value is divided by; without one the target is the value's own."""
+    over: bool = False
+    """The yardstick is taken off the value instead: the target is how much more it may be."""
+
+    @property
+    def by_ratio(self) -> bool:
+        return self.yardstick is not None and not self.over
 
 
 class Pair(NamedTuple):
@@ -30,7 +36,10 @@ class Pair(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A line of the report. `low` and `high` bound what is judged: the ratio, if there is one."""
+    """A line of the report. `low` and `high` bound what is judged: the ratio, if there is one.
+
+    Without a ratio the value is judged; beside a yardstick it is what exceeds that.
+    """
 
     name: str
     value: float
@@ -50,9 +59,16 @@ class Row(NamedTuple):
 
 def judged(goal: Goal, pairs: Sequence[Pair]) -> Estimate:
     """What the target is held against: the median of the paired ratios, or of the values."""
-    if goal.yardstick is None:
-        return estimate([pair.value for pair in pairs])
-    return estimate([pair.value / yardstick_of(goal, pair) for pair in pairs])
+    if goal.by_ratio:
+        return estimate([pair.value / yardstick_of(goal, pair) for pair in pairs])
+    return estimate(values(goal, pairs))
+
+
+def values(goal: Goal, pairs: Sequence[Pair]) -> list[float]:
+    """The value of each round; what exceeds the yardstick, if that is the question."""
+    if goal.over:
+        return [pair.value - yardstick_of(goal, pair) for pair in pairs]
+    return [pair.value for pair in pairs]
 
 
 def yardstick_of(goal: Goal, pair: Pair) -> float:
@@ -62,19 +78,30 @@ def yardstick_of(goal: Goal, pair: Pair) -> float:
     return pair.yardstick
 
 
+def wide(goal: Goal, pairs: Sequence[Pair]) -> bool:
+    """Whether the rounds scatter so much that they should be measured again.
+
+    A difference may be next to nothing, so how uncertain it is counts as a share of its target.
+    """
+    found = judged(goal, pairs)
+    if goal.over:
+        return found.high - found.low > WIDE * goal.target
+    return found.width > WIDE
+
+
 def row(goal: Goal, pairs: Sequence[Pair]) -> Row:
     """The verdict over all rounds of a goal."""
     middle, low, high = judged(goal, pairs)
     compared = goal.yardstick is not None
     return Row(
         name=goal.name,
-        value=estimate([pair.value for pair in pairs]).middle,
+        value=estimate(values(goal, pairs)).middle,
         unit=goal.unit,
         yardstick=goal.yardstick,
         yardstick_value=(
             estimate([yardstick_of(goal, pair) for pair in pairs]).middle if compared else None
         ),
-        ratio=middle if compared else None,
+        ratio=middle if goal.by_ratio else None,
         low=low,
         high=high,
         op=goal.op,

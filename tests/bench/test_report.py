@@ -10,6 +10,8 @@ CALL = Row("call", 91.234, "µs", "a relay", 82.1, 1.1112, 1.09, 1.13, "<=", 1.1
 BOOT = Row("boot", 120.4, "PDs/s", "a relay", 60.2, 2.0, 1.9, 2.1, ">=", 2.5, False)
 KILL = Row("kill", 41.26, "ms", None, None, None, 40.0, 44.0, "<=", 50, True)
 
+DELAY = Row("p99", 2.184, "ms", "in quiet", 0.24, None, 0.77, 4.45, "<=", 10, True)
+
 HOST = {
     "cpu": "A CPU",
     "cpus": 4,
@@ -67,8 +69,12 @@ def test_a_line_without_a_yardstick_is_in_the_value_s_unit() -> None:
     assert cells(KILL) == ("kill", "41.3 ms", "-", "-", "40.0 to 44.0 ms", "<= 50 ms", "ok")
 
 
+def test_a_line_that_exceeds_its_yardstick_is_in_the_value_s_unit() -> None:
+    assert cells(DELAY) == ("p99", "2.18 ms", "0.24 ms", "-", "0.77 to 4.45 ms", "<= 10 ms", "ok")
+
+
 def test_every_line_has_a_cell_for_each_heading() -> None:
-    assert {len(cells(row)) for row in (CALL, BOOT, KILL)} == {len(HEADINGS)}
+    assert {len(cells(row)) for row in (CALL, BOOT, KILL, DELAY)} == {len(HEADINGS)}
 
 
 def test_a_yardstick_is_explained_once() -> None:

@@ -2,11 +2,12 @@
 
 import pytest
 
-from caplab.scripts.bench.rows import Goal, Pair, row
+from caplab.scripts.bench.rows import Goal, Pair, row, wide
 
 SLOWER = Goal("call", "µs", "<=", 1.15, "a relay")
 FASTER = Goal("boot", "PDs/s", ">=", 2.5, "as many Pythons")
 ALONE = Goal("kill", "ms", "<=", 50)
+DELAY = Goal("p99", "ms", "<=", 10, "the p99 in quiet", over=True)
 
 
 def pairs(*ratios: float, yardstick: float = 100) -> list[Pair]:
@@ -57,3 +58,25 @@ def test_a_yardstick_that_measured_nothing_is_an_error_and_no_figure() -> None:
         row(SLOWER, [Pair(100, 0)])
     with pytest.raises(ValueError, match="a relay"):
         row(SLOWER, [Pair(100)])
+
+
+def test_what_exceeds_the_yardstick_is_judged_round_by_round() -> None:
+    made = row(DELAY, [Pair(4.0, 1.0), Pair(9.0, 8.0), Pair(12.5, 0.5)])
+    assert (made.value, made.low, made.high) == (3.0, 1.0, 12.0)
+    assert made.yardstick_value == 1.0
+    assert made.ratio is None
+    assert made.ok
+    assert row(DELAY, [Pair(10.9, 1.0)] * 7).ok
+    assert not row(DELAY, [Pair(11.1, 1.0)] * 7).ok
+
+
+def test_rounds_scatter_too_much_by_a_share_of_what_is_judged() -> None:
+    assert not wide(SLOWER, pairs(1.0, 1.14, 1.05))
+    assert wide(SLOWER, pairs(1.0, 1.17, 1.05))
+    assert not wide(ALONE, [Pair(value) for value in (40, 42, 45)])
+    assert wide(ALONE, [Pair(value) for value in (40, 42, 47)])
+
+
+def test_a_difference_scatters_by_a_share_of_its_target() -> None:
+    assert not wide(DELAY, [Pair(1.1, 1.0), Pair(2.5, 1.0), Pair(1.0, 1.0)])
+    assert wide(DELAY, [Pair(1.1, 1.0), Pair(2.6, 1.0), Pair(1.0, 1.0)])

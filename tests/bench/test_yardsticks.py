@@ -1,12 +1,15 @@
 """What caplab is compared with does the work it claims to do."""
 
 from collections.abc import Callable
+from functools import partial
 from threading import Thread
 
+import pytest
 import zmq
 
-from caplab.scripts.bench import relay
-from caplab.scripts.bench.sampling import BODY, p50, sampled
+from caplab.scripts.bench import relay, rendezvous, sampling
+from caplab.scripts.bench.hoarders import lasting
+from caplab.scripts.bench.sampling import BODY, counted, p50, p99, sampled
 
 ADDRESS = "inproc://relay"
 
@@ -38,6 +41,89 @@ def test_the_relay_carries_a_message_to_the_server_and_back() -> None:
     for thread in threads:
         thread.join(10)
         assert not thread.is_alive()
+
+
+def test_the_rendezvous_relay_hands_the_server_its_next_request_with_its_reply() -> None:
+    context = zmq.Context()
+    thread = start(partial(rendezvous.relay, clients=2), context)
+    peers = [relay.connected(context, ADDRESS, name) for name in (relay.SERVER, b"a", b"b")]
+    for peer in peers:
+        peer.setsockopt(zmq.RCVTIMEO, 10_000)
+    server, first, second = peers
+    assert first.recv() == second.recv() == relay.HELLO
+    first.send(b"1")
+    assert server.recv() == b"1"
+    second.send(b"2")
+    server.send(b"reply 1")
+    assert first.recv() == b"reply 1"
+    assert server.recv() == b"2"
+    server.send(b"reply 2")
+    assert second.recv() == b"reply 2"
+    first.send(b"3")
+    assert server.recv() == b"3"
+    for peer in peers:
+        peer.close()
+    context.term()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_the_rendezvous_relay_never_has_the_server_hold_two_requests() -> None:
+    context = zmq.Context()
+    thread = start(partial(rendezvous.relay, clients=2), context)
+    peers = [relay.connected(context, ADDRESS, name) for name in (relay.SERVER, b"a", b"b")]
+    for peer in peers:
+        peer.setsockopt(zmq.RCVTIMEO, 10_000)
+    server, first, second = peers
+    first.recv()
+    second.recv()
+    first.send(b"1")
+    server.recv()
+    second.send(b"2")
+    second.send(b"3")  # no client of the bench does; it is queued behind its own
+    server.send(b"reply")
+    assert first.recv() == b"reply"  # sent when the others were queued, or before: either way
+    assert server.recv() == b"2"
+    with pytest.raises(zmq.Again):
+        server.recv(zmq.NOBLOCK)
+    server.send(b"reply")
+    assert second.recv() == b"reply"
+    assert server.recv() == b"3"
+    for peer in peers:
+        peer.close()
+    context.term()
+    thread.join(10)
+
+
+def test_trips_are_counted_from_the_beginning_to_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Ticks(monkeypatch)
+    assert counted(clock.tick, begin=3, end=7) == 3  # one began too early, one ended too late
+    assert clock.now == 7
+
+
+class Ticks:
+    """A clock that only trips move on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0
+        monkeypatch.setattr(sampling, "monotonic_ns", lambda: self.now)
+
+    def tick(self) -> None:
+        self.now += 1
+
+
+def test_a_trip_is_delayed_by_what_happened_in_any_part_of_it() -> None:
+    samples = [(0, 10), (10, 20), (20, 35), (35, 40), (40, 100)]
+    assert lasting(samples, 15, 40) == [10, 15, 5]
+    assert lasting(samples, 21, 22) == [15]
+
+
+def test_the_p99_leaves_out_one_in_a_hundred() -> None:
+    assert p99([1000] * 99 + [9000]) == 1.0
+    assert p99([1000] * 98 + [8000, 9000]) == 8.0
+    assert p99([5000]) == 5.0
 
 
 def test_every_trip_is_made_and_timed() -> None:

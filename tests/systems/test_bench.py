@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from caplab.kernel.boot.system import System
 from caplab.kernel.host.errors import HostError
-from caplab.scripts.bench import boot, ipc
+from caplab.scripts.bench import boot, crowd, ipc, jobs, kernel, stage, throng
 from caplab.scripts.bench.children import Children, hear
-from caplab.scripts.bench.rounds import Budget
+from caplab.scripts.bench.rounds import Budget, Setup
 from caplab.scripts.bench.rows import Row
 from caplab.scripts.bench.suite import measured
 
@@ -17,7 +18,7 @@ QUICK = 0.0
 """Seconds that allow one round."""
 
 
-def rows(setups: list[ipc.Setup]) -> list[Row]:
+def rows(setups: list[Setup]) -> list[Row]:
     return measured(setups, Budget(QUICK, time.monotonic), lambda text: None)
 
 
@@ -34,7 +35,7 @@ def test_calls_and_relay_are_timed_on_one_core_and_on_two() -> None:
 def test_every_process_of_the_call_runs_where_it_should(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu = max(os.sched_getaffinity(0))
     placed: dict[int, set[int]] = {}
-    real = ipc.pin
+    real = stage.pin
 
     def pin(pid: int, where: int) -> None:
         real(pid, where)
@@ -42,8 +43,8 @@ def test_every_process_of_the_call_runs_where_it_should(monkeypatch: pytest.Monk
             *(os.sched_getaffinity(int(task)) for task in os.listdir(f"/proc/{pid}/task"))
         )
 
-    monkeypatch.setattr(ipc, "pin", pin)
-    with ipc.calls(ipc.Place("one core", cpu, cpu), False):
+    monkeypatch.setattr(stage, "pin", pin)
+    with ipc.calls(stage.Place("one core", cpu, cpu), False):
         pass
     assert len(placed) == 6  # kernel, echo, caller; relay, server, client
     assert all(where == {cpu} for where in placed.values())
@@ -75,3 +76,80 @@ def test_a_yardstick_that_says_nothing_is_not_waited_for_for_ever() -> None:
         process = children.start(["/bin/sh", "-c", "read line"])
         with pytest.raises(HostError, match="in time"):
             hear(process, time.monotonic() + 0.05)
+
+
+def test_a_crowd_has_what_its_row_says() -> None:
+    few = crowd.Crowd(pds=3, endpoints=2, capabilities=10)
+    (row,) = rows([crowd.crowded(few, False)])
+    assert row.name == "call, 3 idle PDs, 30 capabilities, 6 endpoints"
+    assert row.yardstick_value is not None
+    assert 5 < row.value < 1e6
+    assert 5 < row.yardstick_value < 1e6
+
+
+def test_recorded_calls_are_timed_beside_unrecorded_ones() -> None:
+    (row,) = rows([crowd.recorded(False)])
+    assert row.yardstick_value is not None
+    assert 5 < row.yardstick_value < 1e6
+    assert 5 < row.value < 1e6
+
+
+def test_a_recorded_system_writes_a_log_and_the_other_none() -> None:
+    with stage.booted("log", stage.CALLING, record=True) as system:
+        command = Path(f"/proc/{system.info()['kernel_pid']}/cmdline").read_bytes()
+        assert b"record" in command
+    with stage.booted("log", stage.CALLING) as system:
+        command = Path(f"/proc/{system.info()['kernel_pid']}/cmdline").read_bytes()
+        assert b"record" not in command
+
+
+def test_many_clients_are_counted_beside_a_rendezvous_relay() -> None:
+    (row,) = rows([throng.throng(stage.places()[-1], False)])
+    assert row.yardstick_value is not None
+    assert 100 < row.value < 1e6
+    assert 100 < row.yardstick_value < 1e6
+
+
+def made(system: System, pd: str) -> int:
+    """Capabilities to what was made of a PD's untyped memory."""
+    slots = system.caps(pd, tree=True)["slots"]
+    (derived,) = (
+        len(slot["derived"]) + slot["more_derived"] for slot in slots if "untyped" in slot["names"]
+    )
+    return int(derived)
+
+
+def test_a_hoarder_has_what_is_revoked_and_loses_it() -> None:
+    with stage.booted("hoard", jobs.members(["hoarder0"]), jobs.UARTS) as system:
+        hoards = jobs.Hoards(system)
+        hoards.direct("hoarder0", jobs.FILL, 1000)
+        full = made(system, "hoarder0")
+        assert full == 1003  # a part for the CNode, the CNode, a part for the endpoints
+        began, ended = hoards.direct("hoarder0", jobs.REVOKE)
+        assert began < ended
+        assert made(system, "hoarder0") == 3
+        hoards.direct("hoarder0", jobs.FILL, 1000)
+        hoards.direct("hoarder0", jobs.DELETE)
+        assert made(system, "hoarder0") == 2
+        hoards.direct("hoarder0", jobs.FILL, 2000)
+        assert made(system, "hoarder0") == 2003
+        began, ended = hoards.kill("hoarder0")
+        assert began < ended
+        assert not system.pd("hoarder0").alive
+
+
+def test_long_work_is_timed_and_so_are_the_calls_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "SAMPLE", 2000)
+    monkeypatch.setattr(jobs, "QUIET", 0.05)
+    found = rows([jobs.revoking(False), *(jobs.delays(job, False) for job in jobs.JOBS)])
+    assert len(found) == 4
+    for row in found:
+        assert "2,000" in row.name
+        assert row.yardstick_value is not None
+        assert 0 < row.yardstick_value < 1e5
+    assert found[0].value > 0.1  # microseconds: less, and nothing was revoked
+
+
+def test_the_kernel_s_bench_measures_everything_that_was_promised() -> None:
+    places = len(stage.places())
+    assert len(kernel.setups(True)) == 2 * places + 2 + len(jobs.JOBS) + 1
