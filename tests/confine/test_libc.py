@@ -3,31 +3,13 @@
 import errno
 import os
 import signal
-import sys
-import traceback
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from caplab.kernel.confine import libc
 from caplab.kernel.confine.libc import Libc
-
-
-def in_child(body: Callable[[], None]) -> int:
-    """The exit code of a forked child: 0 when `body` raised nothing."""
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            body()
-            code = 0
-        except BaseException:  # noqa: BLE001  # nothing may unwind into pytest
-            traceback.print_exc()
-        finally:
-            sys.stderr.flush()
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+from children import in_child
 
 
 def status(key: str) -> str:
@@ -72,7 +54,7 @@ def test_a_process_without_capabilities_has_none() -> None:
         for kind in ("CapEff", "CapPrm", "CapInh", "CapAmb"):
             assert int(status(kind), 16) == 0, kind
 
-    assert in_child(body) == 0
+    assert not in_child(body).trace
 
 
 def test_a_name_is_cut_to_what_the_machine_keeps() -> None:
@@ -82,7 +64,7 @@ def test_a_name_is_cut_to_what_the_machine_keeps() -> None:
         calls.set_name("a-name-with-more-than-fifteen")
         assert Path("/proc/self/comm").read_text() == "a-name-with-mor\n"
 
-    assert in_child(body) == 0
+    assert not in_child(body).trace
 
 
 def test_a_child_dies_with_its_parent() -> None:
@@ -97,7 +79,7 @@ def test_a_child_dies_with_its_parent() -> None:
         os.read(readable, 1)
 
     try:
-        assert in_child(body) == 0
+        assert not in_child(body).trace
         os.close(writable)
         writable = -1
         assert os.read(readable, 1) == b""  # every copy of the writing end is closed
@@ -108,7 +90,7 @@ def test_a_child_dies_with_its_parent() -> None:
 
 
 def namespaces_work(calls: Libc) -> bool:
-    return in_child(lambda: calls.unshare(libc.CLONE_NEWUSER | libc.CLONE_NEWNS)) == 0
+    return in_child(lambda: calls.unshare(libc.CLONE_NEWUSER | libc.CLONE_NEWNS)).error == 0
 
 
 def test_a_new_root_holds_only_what_was_mounted_into_it(tmp_path: Path) -> None:
@@ -138,4 +120,4 @@ def test_a_new_root_holds_only_what_was_mounted_into_it(tmp_path: Path) -> None:
             os.open("/lib/mine", os.O_CREAT | os.O_WRONLY)
         assert caught.value.errno == errno.EROFS
 
-    assert in_child(body) == 0
+    assert not in_child(body).trace

@@ -1,0 +1,87 @@
+"""What a forked process does to itself so that it can do nothing to others.
+
+The order matters: each step must still be allowed by those before it. Capabilities are dropped
+before Landlock, which then needs no_new_privs; the wish to die with the parent comes after every
+change of credentials, because such a change forgets it; the filter is last.
+"""
+
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+from caplab.kernel.confine.landlock import (
+    IOCTL_DEVICE,
+    READ,
+    READ_FILE,
+    TRUNCATE,
+    TRUNCATE_SINCE,
+    WRITE_FILE,
+    Landlock,
+)
+from caplab.kernel.confine.level import Level
+from caplab.kernel.confine.libc import Libc
+from caplab.kernel.confine.limits import drop_capabilities, limit, limits, renounce
+from caplab.kernel.confine.seccomp import ALLOW, Seccomp
+from caplab.kernel.confine.seccomp_rules import rules, sealing
+
+Seal = Callable[[], None]
+"""Takes away what was needed to connect; called once, when that is done."""
+
+DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/full")
+
+
+class Plan(NamedTuple):
+    """How one process is confined."""
+
+    level: Level
+    readable: tuple[str, ...] = ()
+    """Files and folders it may read: the interpreter, libraries, caplab, its code roots."""
+    shared: tuple[str, ...] = ()
+    """Folders in which it may open files it knows the names of, to read and write."""
+    threads: int = 1
+
+
+class Confinement:
+    """The means, looked up once and before any fork."""
+
+    def __init__(self, libc: Libc | None = None) -> None:
+        self.libc = libc or Libc()
+        self.landlock = Landlock(self.libc)
+        self.seccomp = Seccomp(self.libc)
+
+    def confine(self, plan: Plan) -> Seal:
+        """Confine this process, which was forked and has one thread; how to finish it off.
+
+        With namespaces of its own (`strict`) it is in them already. Raises OSError when a step
+        fails: then the process must end.
+        """
+        strict = plan.level is Level.STRICT
+        limit(limits(plan.threads, own_user=strict))
+        if plan.level is Level.NONE:
+            return lambda: None
+        drop_capabilities(self.libc)
+        self.libc.die_with_parent()
+        # Without namespaces others of this user are kept out by nothing but their own
+        # confinement, and `ps` could not read the memory of what is not dumpable.
+        renounce(self.libc, dumpable=not strict)
+        if self.landlock.version:
+            self.landlock.restrict(self._paths(plan))
+        if self.seccomp.available():
+            self.seccomp.install(rules(os.getpid(), self._no_open()), all_threads=False)
+            return lambda: self.seccomp.install(sealing(), ALLOW, all_threads=True)
+        return lambda: None
+
+    @staticmethod
+    def _paths(plan: Plan) -> list[tuple[str, int]]:
+        device = READ_FILE | WRITE_FILE | TRUNCATE | IOCTL_DEVICE
+        return [
+            *((path, READ) for path in plan.readable),
+            *((path, READ_FILE | WRITE_FILE) for path in plan.shared),
+            *((path, device) for path in DEVICES),
+        ]
+
+    def _no_open(self) -> int:
+        """Flags of open(2) that the filter must refuse, because Landlock does not."""
+        if self.landlock.version >= TRUNCATE_SINCE:
+            return 0
+        return os.O_TRUNC if self.landlock.version else os.O_TRUNC | os.O_CREAT

@@ -1,0 +1,126 @@
+"""Which system calls a confined process may make: pure data, from which a filter is built.
+
+Everything not named here fails with EPERM: a call that Linux gets next year is denied until
+somebody has read what it does. Numbers are the same on both architectures (the generic ones).
+"""
+
+import errno
+from typing import NamedTuple
+
+
+class Check(NamedTuple):
+    """Holds when `argument & mask` is one of `values`. Only the low 32 bits are looked at.
+
+    That is enough for every argument below: the kernel takes them as 32-bit numbers itself.
+    """
+
+    argument: int
+    mask: int
+    values: tuple[int, ...]
+
+
+class Rule(NamedTuple):
+    """A call that is allowed where every check holds; or one that fails with a given error."""
+
+    name: str
+    checks: tuple[Check, ...] = ()
+    error: int = 0
+
+
+_WORD = 0xFFFFFFFF
+_CLONE_THREAD = 0x00010000
+_CLONE_NEW = 0x7E020000
+"""All of CLONE_NEW…: namespaces."""
+_AF_UNIX = 1
+_SCHED_OTHER = 0
+
+_FCNTL = (
+    *(0, 1, 2, 3, 4),  # DUPFD, GETFD, SETFD, GETFL, SETFL
+    *(5, 6, 7),  # GETLK, SETLK, SETLKW
+    *(1030, 1032, 1034),  # DUPFD_CLOEXEC, GETPIPE_SZ, GET_SEALS
+)
+"""Without SETOWN and SETSIG, by which another process can be killed, leases, notification, and
+ADD_SEALS, which would keep the kernel from truncating a page it takes back."""
+_IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
+"""TCGETS (is it a terminal?), TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX."""
+_PRCTL = (3, 15, 16, 21, 38, 39, 0x53564D41)
+"""GET_DUMPABLE, SET_NAME, GET_NAME, GET_SECCOMP, SET_NO_NEW_PRIVS, GET_NO_NEW_PRIVS, SET_VMA."""
+_MADVISE = (0, 1, 2, 3, 4, 8, 14, 15, 16, 17, 20, 21, 102, 103)
+"""Without REMOVE, which punches a hole into a page that others share."""
+
+_DESCRIPTORS = """
+    read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek close
+    close_range dup dup2 dup3 pipe pipe2 poll ppoll select pselect6 epoll_create epoll_create1
+    epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd eventfd2 fstat fstatfs fsync fdatasync
+    fadvise64
+"""
+_FILES = """
+    newfstatat stat lstat statx access faccessat faccessat2 readlink readlinkat getdents64 getcwd
+    statfs
+"""
+"""Looking. Which files may be opened at all is for the root file system and Landlock to say."""
+_SOCKETS = """
+    sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg shutdown getsockopt setsockopt getsockname
+    getpeername
+"""
+_MEMORY = "mmap munmap mprotect mremap brk msync membarrier"
+_THREADS = """
+    futex futex_waitv sched_yield rseq set_robust_list set_tid_address restart_syscall exit
+    exit_group getcpu
+"""
+_SIGNALS = """
+    rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend rt_sigtimedwait
+    sigaltstack pause signalfd signalfd4
+"""
+_TIME = """
+    nanosleep clock_nanosleep clock_gettime clock_getres gettimeofday time times timerfd_create
+    timerfd_settime timerfd_gettime setitimer getitimer alarm
+"""
+_ITSELF = """
+    getpid gettid getppid getuid geteuid getgid getegid getresuid getresgid getgroups getpgrp
+    getpgid getrandom uname sysinfo getrusage getrlimit sched_getaffinity sched_getparam
+    sched_getscheduler sched_get_priority_max sched_get_priority_min
+"""
+# In the order of how often they are called: a filter is read from its beginning.
+_ALWAYS = (_THREADS, _SOCKETS, _DESCRIPTORS, _TIME, _MEMORY, _SIGNALS, _FILES, _ITSELF)
+
+CONNECTING = ("socket", "connect", "seccomp")
+"""What a process may do until it is connected, and not afterwards."""
+
+
+def rules(pid: int, no_open: int = 0) -> list[Rule]:
+    """What the process `pid` may do while it starts.
+
+    `no_open` are flags of open(2) that are refused (O_TRUNC …), for a host where nothing else
+    refuses them. Signals may be sent to the process itself only.
+    """
+    names = [name for group in _ALWAYS for name in group.split()]
+    openable = (Check(1, no_open, (0,)),) if no_open else ()
+    openable_at = (Check(2, no_open, (0,)),) if no_open else ()
+    return [
+        *(Rule(name) for name in names),
+        Rule("open", openable),
+        Rule("openat", openable_at),
+        Rule("fcntl", (Check(1, _WORD, _FCNTL),)),
+        Rule("ioctl", (Check(1, _WORD, _IOCTL),)),
+        Rule("madvise", (Check(2, _WORD, _MADVISE),)),
+        Rule("clone", (Check(0, _CLONE_THREAD | _CLONE_NEW, (_CLONE_THREAD,)),)),
+        # Its arguments lie in memory, where no filter can look. Without it, clone is used.
+        Rule("clone3", error=errno.ENOSYS),
+        Rule("kill", (Check(0, _WORD, (pid,)),)),
+        Rule("tgkill", (Check(0, _WORD, (pid,)),)),
+        Rule("prctl", (Check(0, _WORD, _PRCTL),)),
+        # Its own limits, which it cannot raise above what they are.
+        Rule("prlimit64", (Check(0, _WORD, (0, pid)),)),
+        # libzmq sets the policy of its threads to what it is, and aborts when it must not.
+        Rule("sched_setscheduler", (Check(1, _WORD, (_SCHED_OTHER,)),)),
+        Rule("socketpair", (Check(0, _WORD, (_AF_UNIX,)),)),
+        Rule("socket", (Check(0, _WORD, (_AF_UNIX,)),)),
+        Rule("connect"),
+        Rule("seccomp"),  # for the second filter
+    ]
+
+
+def sealing() -> list[Rule]:
+    """The second filter: what was needed to connect fails from now on, the rest is as it was."""
+    return [Rule(name, error=errno.EPERM) for name in CONNECTING]
