@@ -1,4 +1,4 @@
-"""The life of a PD, from its spawn pipe to its exit status.
+"""The life of a PD, from its spawn channel to its exit status.
 
 `run` is the process side: it owns stdout, `sys.path` and the end of the process. `execute` runs a
 program on a first TCB and says how it ended; it needs no process, so tests run PDs as threads.
@@ -17,7 +17,7 @@ from caplab.pd.errors import Stop
 from caplab.pd.faults import describe
 from caplab.pd.loader import run_main
 from caplab.pd.modules import search_path
-from caplab.pd.spawn import SpawnInfo, read_to_end
+from caplab.pd.spawn import introduce, receive
 from caplab.pd.transport import connect
 
 FAILED = 1
@@ -29,8 +29,8 @@ Ended = Callable[[int], None]
 
 
 def run(fd: int) -> int:
-    """Be the PD that the spawn pipe describes, until its first TCB returns; the exit status."""
-    info = SpawnInfo.unpack(read_to_end(fd))
+    """Be the PD that the spawn channel describes, until its first TCB returns; the exit status."""
+    info = receive(fd)
     sys.path[:] = search_path(info.path)
     env = Env(info, connect(info.address, info.ids))
     return execute(env, run_main, end_process)
@@ -50,6 +50,7 @@ def execute(env: Env, main: Callable[[Env], Any], end: Ended) -> int:
     fault. `end(status)` is called on its own thread by a spare TCB that ends the PD.
     """
     env.first.enter()
+    introduce(env.info, 0)
     env.threads.park_all(lambda exc: end(outcome(env, exc)))
     try:
         return exit_status(main(env))

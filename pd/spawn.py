@@ -1,14 +1,16 @@
-"""What a PD is told when it starts: the map that comes through its spawn pipe."""
+"""The spawn channel: what a PD is told when it starts, and which of its threads is which TCB."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
+from threading import get_native_id
 from typing import Any, NamedTuple
 
 import msgpack
 
-READ_SIZE = 65536
+INFO_MAX = 65536
 
 
 class SpawnInfo(NamedTuple):
@@ -30,6 +32,8 @@ class SpawnInfo(NamedTuple):
     """The descriptor of each device's register."""
     seed: int = 0
     semantics: str = "lab"
+    channel: int = -1
+    """The descriptor that all this came through; it stays open as long as the PD lives."""
 
     @classmethod
     def unpack(cls, data: bytes) -> SpawnInfo:
@@ -41,10 +45,16 @@ class SpawnInfo(NamedTuple):
         return cls(**known)
 
 
-def read_to_end(fd: int) -> bytes:
-    """All that a pipe brings, up to its end; the descriptor is closed."""
-    parts = []
-    with os.fdopen(fd, "rb", buffering=0) as pipe:
-        while part := pipe.read(READ_SIZE):
-            parts.append(part)
-    return b"".join(parts)
+def receive(channel: int) -> SpawnInfo:
+    """What the PD is told first. Raises EOFError: there is nobody who would tell it."""
+    data = os.read(channel, INFO_MAX)
+    if not data:
+        raise EOFError("the spawn channel has ended")
+    return SpawnInfo.unpack(data)._replace(channel=channel)
+
+
+def introduce(info: SpawnInfo, tcb: int) -> None:
+    """Say which TCB the calling thread is, so that its faults are known for that TCB's."""
+    if info.channel >= 0:
+        with suppress(OSError):  # a PD whose kernel has gone is going too
+            os.write(info.channel, msgpack.packb({"tcb": tcb, "tid": get_native_id()}))

@@ -11,6 +11,7 @@ from caplab.pd import stubs
 from caplab.pd.errors import NoSpareTcb, Stop
 from caplab.pd.ipc import words
 from caplab.pd.objects import Tcb
+from caplab.pd.spawn import introduce
 from caplab.pd.utcb import Utcb
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Threads:
 
     def _run(self, index: int, utcb: Utcb, ended: Ended) -> None:
         utcb.enter()
+        introduce(self._env.info, index + 1)
         try:
             while True:
                 answer = stubs.park(utcb.transport)

@@ -200,16 +200,17 @@ def happened(k: Kernel, event: Faulted) -> None:
     tcb = k.tcbs.get(event.tcb)
     if tcb is None:
         return
-    if tcb.state != RUNNING:
-        k.root.broke_abi(k, tcb, "a fault within a call")
-        return
     if event.kind == FaultLabel.VM_FAULT:
         status = ACCESS[event.access]
         words = (tcb.registers[REG_IP], event.address, int(event.access == "fetch"), status)
-        text = f"VM fault: {event.access} at {event.address:#x}"
+        text = f"VM at {event.address:#x} ({event.access})"
         fault = Fault(FaultLabel.VM_FAULT, words, text, outside=True)
     else:
         fault = _exception(tcb, event.address, f"exception {event.address}", outside=True)
+    if tcb.state != RUNNING:
+        # It waits for an answer, so this was a thread of its PD that is no TCB.
+        k.root.unhandled(k, tcb, f"FAULT: {fault.text}")
+        return
     if tcb.suspended:
         # Its instruction is executed again at resume, and faults then.
         tcb.fault, tcb.state = fault, INACTIVE
@@ -265,7 +266,7 @@ def unhandled(k: Kernel, tcb: TCB) -> Outcome:
         return fault.refused
     k.deactivate(tcb)
     if k.lab:
-        k.root.unhandled(k, tcb, fault.text)
+        k.root.unhandled(k, tcb, f"FAULT: {fault.text}" if fault.outside else fault.text)
     return None
 
 

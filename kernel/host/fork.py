@@ -16,7 +16,7 @@ PR_SET_NAME = 15
 NAME_BYTES = 15
 """What the kernel of the machine keeps of a process's name."""
 SPAWN_FD = 3
-"""Where a child finds its spawn pipe; whatever else it was given follows."""
+"""Where a child finds its spawn channel or pipe; whatever else it was given follows."""
 FDS_MAX = 1 << 20
 """No descriptor of the zygote is numbered higher (the default of fs.nr_open)."""
 FAILED = 70

@@ -15,8 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from caplab.kernel.abi import FaultLabel
 from caplab.kernel.core import effects
-from caplab.kernel.core.events import Boot, Event, Exited, Interrupt, Operator, Started
+from caplab.kernel.core.events import Boot, Event, Exited, Faulted, Interrupt, Operator, Started
 from caplab.kernel.core.kernel import Kernel
 from caplab.kernel.host import teardown
 from caplab.kernel.host.channel import Channel
@@ -169,6 +170,9 @@ class Host:
         self.loop.started(pd, pid)
 
     def _exited(self, pd: int, status: int) -> None:
+        status, fault = self.processes.last_fault(pd, status)
+        if fault is not None:
+            self._feed(lambda now: Faulted(now, fault.tcb, FaultLabel.VM_FAULT, *fault[1:]))
         self._feed(lambda now: Exited(now, pd, status))
         self.processes.exited(pd)
         self.loop.forget(pd)

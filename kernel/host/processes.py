@@ -11,22 +11,23 @@ import select
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 
 from caplab.kernel.abi import BODY_MAX
 from caplab.kernel.core.effects import Continue, Kill, Spawn, Stop
+from caplab.kernel.host.spawn_channel import SpawnChannel
 
 FIRST_DEVICE_FD = 4
-"""Where a child finds its first device; 3 is the spawn pipe."""
+"""Where a child finds its first device; 3 is the spawn channel."""
 NEVER_RAN = 127 << 8
 """Wait status of a PD that could not be made: exit code 127, which is a shell's word for it."""
 
 DESCRIPTORS_KEPT = 64
 """Descriptors that are not PDs': sockets, lines, operators, what is on its way."""
-DESCRIPTORS_PER_PD = 2
-"""A pidfd and a window; besides them each TCB has a connection."""
+DESCRIPTORS_PER_PD = 3
+"""A pidfd, a spawn channel and a window; besides them each TCB has a connection."""
 
 Send = Callable[[dict[str, Any], Sequence[int]], None]
 
@@ -35,17 +36,38 @@ class CannotSpawn(OSError):
     """The process could not be asked for; the message says why."""
 
 
+class Fault(NamedTuple):
+    """A memory fault: of which TCB, where, and whether it read, wrote or fetched."""
+
+    tcb: int
+    address: int
+    access: str
+
+
 class Child:
     """One PD's process, from Spawn to Exited."""
 
-    def __init__(self, name: str, descriptors: int) -> None:
+    def __init__(self, name: str, tcbs: Sequence[int]) -> None:
         self.name = name
-        self.descriptors = descriptors
+        self.tcbs = tcbs
+        self.descriptors = DESCRIPTORS_PER_PD + len(tcbs)
         """How many of the kernel's it will need."""
+        self.channel: SpawnChannel | None = None
         self.pid = 0
         self.pidfd = -1
         self.waiting: list[int] = []
         """Signals for when it is reported."""
+
+    def tcb(self, tid: int) -> int:
+        """The TCB that a thread of the process is; of one that is none the first."""
+        index = self.channel.tcb(tid) if self.channel is not None else None
+        return self.tcbs[index if index is not None and 0 <= index < len(self.tcbs) else 0]
+
+    def close(self) -> None:
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+        if self.channel is not None:
+            self.channel.close()
 
 
 class Processes:
@@ -83,11 +105,12 @@ class Processes:
             **self._constants,
         }
         name = spec["name"]
-        child = Child(name, DESCRIPTORS_PER_PD + len(ids))
+        child = Child(name, spec["tcbs"])
         descriptors: list[int] = []
         try:
             self._afford(child)
-            descriptors.append(filled_pipe(msgpack.packb(info)))
+            child.channel = SpawnChannel(msgpack.packb(info))
+            descriptors.append(child.channel.theirs)
             output, write_end = os.pipe()
             descriptors.append(write_end)
             self._to_launcher(
@@ -98,6 +121,7 @@ class Processes:
         except (OSError, ValueError) as error:
             for descriptor in descriptors:
                 os.close(descriptor)
+            child.close()
             raise CannotSpawn(f"{name} could not be started: {error}") from None
         self._children[effect.pd] = child
         self._descriptors += child.descriptors
@@ -116,8 +140,26 @@ class Processes:
         child = self._children.pop(pd, None)
         if child is not None:
             self._descriptors -= child.descriptors
-            if child.pidfd >= 0:
-                os.close(child.pidfd)
+            child.close()
+
+    def last_fault(self, pd: int, status: int) -> tuple[int, Fault | None]:
+        """What a PD that ended with this wait status died of: the status, and the fault if it was
+        one of memory.
+
+        Believed are only words that fit the status. A SIGBUS that somebody sent ends a process
+        with SIGSEGV, see `last_words.py`; the status returned is as it was meant.
+        """
+        child = self._children.get(pd)
+        words = child.channel.last_words() if child is not None and child.channel else None
+        if words is None or not os.WIFSIGNALED(status):
+            return status, None
+        if words.sent:
+            meant = os.WTERMSIG(status) == signal.SIGSEGV
+            return (words.signal if meant else status), None
+        if words.access is None or words.signal != os.WTERMSIG(status):
+            return status, None
+        assert child is not None
+        return status, Fault(child.tcb(words.tid), words.address, words.access)
 
     def ending(self, pd: int) -> bool:
         """Whether the process has ended, reaped or not."""

@@ -3,15 +3,16 @@
 `python -m caplab.kernel.host.zygote FD`, where FD is its end of a SOCK_SEQPACKET channel to the
 kernel. Messages are msgpack maps; descriptors travel beside them:
 
-- `{"op": "spawn", "pd": n, "name": s}` + [spawn pipe, output, one register per device…]
+- `{"op": "spawn", "pd": n, "name": s}` + [spawn channel, output, one register per device…]
 - `{"op": "line", "line": i, "uart": s}` + [spawn pipe, status pipe, its end of the cable]
 - answered by `{"op": "started", "pd"|"line": n, "pid": p}` + [pidfd], and when the child is reaped
   `{"op": "exited", "pd"|"line": n, "status": wait status}`; or by
   `{"op": "refused", "reason": s, …}` with the request's own numbers, after which nothing runs.
 
-A child finds its spawn pipe at 3 and the rest from 4 on. The zygote has one thread and never a
-ZeroMQ context, so that its children may have theirs; it imports no server, client or user code,
-so that a restart runs the edited file. When the kernel is gone it kills its children and ends.
+A child finds its spawn channel or pipe at 3 and the rest from 4 on. The zygote has one thread and
+never a ZeroMQ context, so that its children may have theirs; it imports no server, client or user
+code, so that a restart runs the edited file. When the kernel is gone it kills its children and
+ends.
 """
 
 import gc
@@ -27,6 +28,7 @@ from typing import Any, NamedTuple
 import msgpack
 
 from caplab.kernel.host.fork import SPAWN_FD, Prctl, fork, prepare
+from caplab.kernel.host.last_words import LastWords
 from caplab.pd.window import leave_segments_to_the_kernel
 
 PRELOADED = (
@@ -69,6 +71,7 @@ class Zygote:
         self._children: dict[int, Child] = {}
         """By pidfd. A pidfd becomes readable with the exit, so no SIGCHLD is needed, and
         children have no handler to put back."""
+        self._last_words = LastWords()
         self._run_pd: Callable[[int], int] = import_module("caplab.pd.runtime").run
         self._run_line: Callable[[int], int] = import_module("caplab.kernel.host.line").run
 
@@ -113,11 +116,13 @@ class Zygote:
         about = subject(request)
         if request["op"] == "spawn":
             if len(fds) < 2:
-                raise BadRequest(f"a PD needs a spawn pipe and an output, not {len(fds)} of them")
-            spawn_pipe, output, *rest = fds
-            placed = {1: output, 2: output, SPAWN_FD: spawn_pipe}
+                raise BadRequest(
+                    f"a PD needs a spawn channel and an output, not {len(fds)} of them"
+                )
+            channel, output, *rest = fds
+            placed = {1: output, 2: output, SPAWN_FD: channel}
             placed.update(enumerate(rest, SPAWN_FD + 1))
-            pid = fork(self._run_pd, placed, request["name"], self._prctl)
+            pid = fork(self._be_pd, placed, request["name"], self._prctl)
         else:
             if len(fds) != LINE_FDS:
                 raise BadRequest(f"a line needs {LINE_FDS} descriptors, not {len(fds)}")
@@ -132,6 +137,10 @@ class Zygote:
         self._children[pidfd] = Child(pid, about)
         self._poll.register(pidfd, select.POLLIN)
         self._tell({"op": "started", **about, "pid": pid}, [pidfd])
+
+    def _be_pd(self, fd: int) -> int:
+        self._last_words.install()
+        return self._run_pd(fd)
 
     def _reap(self, pidfd: int) -> None:
         child = self._children.pop(pidfd)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from caplab.kernel.root.work import WorkItem
 
 FAULT_SIGNALS = ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE", "SIGSYS", "SIGTRAP")
+VM_SIGNALS = ("SIGSEGV", "SIGBUS")
 PENDING_LIMIT = 2.0
 """Seconds a kill waits for work that lies with servers."""
 
@@ -165,21 +166,27 @@ def _verdict(pd: PD, status: int) -> None:
     code = status >> 8 & 0xFF
     pd.exit_code = 128 + number if number else code
     name = signal_name(number) if number else ""
+    by = f" (crash {pd.crash})" if pd.crash else ""
     if pd.fault is not None:
-        pd.ended, pd.reason = "faulted", pd.fault
+        pd.ended, pd.reason = "faulted", pd.fault + (by if number else "")
     elif pd.doomed is not None:
         pd.ended, pd.reason = "killed", pd.doomed
     elif pd.state == "created":
         pd.ended, pd.reason = "exited", "never started"
     elif number:
-        by = f" (crash {pd.crash})" if pd.crash else ""
         faulted = name in FAULT_SIGNALS or pd.crash is not None
-        pd.ended, pd.reason = ("faulted" if faulted else "killed"), name + by
+        at = _fault_of(pd) if name in VM_SIGNALS else None
+        pd.ended, pd.reason = ("faulted" if faulted else "killed"), (at or name) + by
     else:
         pd.ended = "exited"
-        pd.reason = f"exit code {code}" if code else ""
-        if pd.crash:
-            pd.reason += f" (crash {pd.crash})"
+        pd.reason = (f"exit code {code}" if code else "") + by
+
+
+def _fault_of(pd: PD) -> str | None:
+    """What a handler was asked to mend when the process died of it all the same."""
+    outside = (tcb.fault for tcb in pd.tcbs if tcb.fault is not None and tcb.fault.outside)
+    fault = next(outside, None)
+    return None if fault is None else f"FAULT: {fault.text}"
 
 
 def signal_name(number: int) -> str:

@@ -147,7 +147,7 @@ def test_without_a_handler_lab_mode_refuses_and_nothing_changes() -> None:
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
-        (touch, "VM fault: write at 0x5000"),
+        (touch, "FAULT: VM at 0x5000 (write)"),
         (unknown, "unknown system call 193"),
     ],
 )

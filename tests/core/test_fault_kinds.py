@@ -138,13 +138,13 @@ def test_any_reply_continues_a_vm_fault(semantics: str, label: int) -> None:
 
 
 @both
-def test_a_fault_within_a_call_breaks_the_abi(semantics: str) -> None:
+def test_a_fault_while_the_tcb_waits_is_another_threads_and_ends_the_pd(semantics: str) -> None:
     lab, _, app = system(semantics)
     app.call("fs")
     touch(app)
     assert lab.of(Kill) == [Kill(app.pd.number, 9)]
     lab.die("app")
-    assert lab.ps("app")["reason"] == "broke the ABI: a fault within a call"
+    assert lab.ps("app")["reason"] == "FAULT: VM at 0x5000 (write)"
 
 
 def test_a_fault_of_a_thread_that_is_gone_is_no_news() -> None:

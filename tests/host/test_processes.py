@@ -1,8 +1,10 @@
 """The kernel's side of PDs' processes, with this test as the zygote."""
 
 import os
+import platform
 import resource
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,7 +15,7 @@ import pytest
 
 from caplab.kernel.abi import BODY_MAX
 from caplab.kernel.core.effects import Continue, Kill, Spawn, Stop
-from caplab.kernel.host.processes import CannotSpawn, Processes
+from caplab.kernel.host.processes import CannotSpawn, Fault, Processes
 
 SPEC = {
     "name": "hello",
@@ -74,12 +76,11 @@ def zygote(baseline: None) -> Iterator[Zygote]:
     zygote.close()
 
 
-def test_a_pd_is_told_everything_it_starts_with_through_its_pipe(zygote: Zygote) -> None:
+def test_a_pd_is_told_everything_it_starts_with_through_its_channel(zygote: Zygote) -> None:
     zygote.processes.spawn(Spawn(1, SPEC), [b"\1" * 16, b"\2" * 16], {"uart0": 0})
-    message, (spawn_pipe, output, register) = zygote.sent[0]
+    message, (channel, output, register) = zygote.sent[0]
     assert message == {"op": "spawn", "pd": 1, "name": "hello"}
-    told = msgpack.unpackb(os.read(spawn_pipe, BODY_MAX + 1))
-    assert os.read(spawn_pipe, 1) == b""
+    told = msgpack.unpackb(os.read(channel, BODY_MAX + 1))
     assert told.pop("seed") >= 0
     assert told == {
         "pd": 1,
@@ -120,11 +121,11 @@ def test_a_pd_whose_device_cannot_be_copied_leaves_nothing(zygote: Zygote) -> No
 
 def test_no_more_pds_are_made_than_the_kernel_has_descriptors_for(zygote: Zygote) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (70, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (72, hard))
     try:
         zygote.spawn(1)
         zygote.spawn(2)
-        with pytest.raises(CannotSpawn, match=r"70 open files.*ulimit -n"):
+        with pytest.raises(CannotSpawn, match=r"72 open files.*ulimit -n"):
             zygote.spawn(3)
         zygote.processes.exited(1)
         zygote.spawn(3)
@@ -183,3 +184,41 @@ def test_all_are_killed_at_once(zygote: Zygote) -> None:
     children = [zygote.fork(pd) for pd in (1, 2)]
     zygote.processes.kill_all()
     assert [child.wait(10) for child in children] == [-signal.SIGKILL] * 2
+
+
+def fault_of(zygote: Zygote, status: int, number: int, *, code: int = 1) -> object:
+    """What is made of a PD with two TCBs that ended so, and had said this."""
+    zygote.spawn(1, ids=[b"\1" * 16, b"\2" * 16], tcbs=[5, 6])
+    _, (channel, _) = zygote.sent[-1]
+    os.write(channel, msgpack.packb({"tcb": 1, "tid": 77}))
+    frame = bytearray(304 + 128)
+    struct.pack_into("<QQ", frame, 40 + 19 * 8, 6, 14)
+    struct.pack_into("<iii4xQ", frame, 304, number, 0, code, 0x5008)
+    struct.pack_into("<i", frame, 304 + 124, 77)
+    os.write(channel, bytes(frame))
+    return zygote.processes.last_fault(1, status)
+
+
+x86_only = pytest.mark.skipif(platform.machine() != "x86_64", reason="the frame is x86-64's")
+
+
+@x86_only
+def test_last_words_that_fit_the_wait_status_are_the_tcbs_fault(zygote: Zygote) -> None:
+    assert fault_of(zygote, 11, 11) == (11, Fault(6, 0x5008, "write"))
+
+
+@x86_only
+@pytest.mark.parametrize("status", [0, 256, 9, 7, 6])
+def test_last_words_that_do_not_fit_are_not_believed(zygote: Zygote, status: int) -> None:
+    assert fault_of(zygote, status, 11) == (status, None)
+
+
+@x86_only
+def test_a_bus_error_that_was_sent_is_told_as_it_was_meant(zygote: Zygote) -> None:
+    assert fault_of(zygote, 11, 7, code=0) == (7, None)
+
+
+def test_who_said_nothing_died_of_what_the_status_says(zygote: Zygote) -> None:
+    zygote.spawn(1)
+    assert zygote.processes.last_fault(1, 11) == (11, None)
+    assert zygote.processes.last_fault(2, 11) == (11, None)

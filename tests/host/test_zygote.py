@@ -79,7 +79,7 @@ def test_a_line_finds_its_descriptors_and_is_reported_by_its_number(
         (msgpack.packb({"op": ["spawn"]}), 0, "none of spawn, line"),
         (msgpack.packb({"op": "spawn", "pd": "three", "name": "x"}), 2, "needs a number"),
         (msgpack.packb({"op": "spawn", "pd": 3}), 2, "needs a number"),
-        (msgpack.packb({"op": "spawn", "pd": 3, "name": "x"}), 1, "spawn pipe and an output"),
+        (msgpack.packb({"op": "spawn", "pd": 3, "name": "x"}), 1, "spawn channel and an output"),
         (msgpack.packb({"op": "line", "line": 3, "uart": "x"}), 1, "3 descriptors"),
         (msgpack.packb({"op": "spawn", "pd": 3, "name": "x" * 70000}), 2, "too long"),
     ],
@@ -119,6 +119,7 @@ def test_when_the_kernel_is_gone_every_child_is_ended_first(
     assert select.select([child.pidfd], [], [], 0)[0], "the zygote ended before its child"
     child.text()
     os.close(child.pidfd)
+    child.channel.close()
 
 
 def test_pds_die_with_a_zygote_that_is_killed(

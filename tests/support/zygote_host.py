@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,6 +14,7 @@ import msgpack
 import zmq
 
 from caplab.kernel.abi import ANSWER, HEADER_SIZE, REQUEST, VERSION, Status, Sys
+from caplab.kernel.host.spawn_channel import SpawnChannel
 
 PATIENCE = 10.0
 """Seconds after which a test gives up on an event; nothing waits this long when all is well."""
@@ -102,8 +102,11 @@ class RouterKernel:
 class Child:
     """A process that the zygote reported."""
 
-    def __init__(self, host: "ZygoteHost", pid: int, pidfd: int, output: int) -> None:
+    def __init__(
+        self, host: "ZygoteHost", pid: int, pidfd: int, output: int, channel: SpawnChannel
+    ) -> None:
         self.host, self.pid, self.pidfd, self.output = host, pid, pidfd, output
+        self.channel = channel
 
     def text(self) -> str:
         """All its output, to the end."""
@@ -133,6 +136,7 @@ class ZygoteHost:
         )
         theirs.close()
         self._pidfds: list[int] = []
+        self._channels: list[SpawnChannel] = []
 
     def __enter__(self) -> Self:
         return self
@@ -142,6 +146,8 @@ class ZygoteHost:
         self.process.wait(PATIENCE)
         for fd in self._pidfds:
             os.close(fd)
+        for channel in self._channels:
+            channel.close()
 
     def send(self, message: Mapping[str, Any] | bytes, fds: Sequence[int] = ()) -> None:
         data = message if isinstance(message, bytes) else msgpack.packb(message)
@@ -158,21 +164,20 @@ class ZygoteHost:
 
     def spawn(self, info: Mapping[str, Any], devices: Sequence[int] = (), number: int = 1) -> Child:
         """Start a PD with this spawn information."""
-        reading, writing = os.pipe()
+        channel = SpawnChannel(msgpack.packb(info))
+        self._channels.append(channel)
         out, output = os.pipe()
         try:
             self.send(
                 {"op": "spawn", "pd": number, "name": info.get("name", "pd")},
-                [reading, output, *devices],
+                [channel.theirs, output, *devices],
             )
         finally:
-            os.close(reading)
+            os.close(channel.theirs)
             os.close(output)
-        with suppress(BrokenPipeError), os.fdopen(writing, "wb") as pipe:
-            pipe.write(msgpack.packb(info))
         message, fds = self.expect("started")
         assert message["pd"] == number
-        return Child(self, message["pid"], fds[0], out)
+        return Child(self, message["pid"], fds[0], out, channel)
 
     def run_with_devices(
         self, kernel: RouterKernel, source: str, devices: Mapping[str, int]

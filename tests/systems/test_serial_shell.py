@@ -57,9 +57,11 @@ def test_the_shell_ends_at_the_end_of_the_file(shell: pexpect.spawn) -> None:
     shell.expect(pexpect.EOF)
 
 
-def test_a_crash_from_the_shell_is_a_fault_with_its_signal(shell: pexpect.spawn) -> None:
+def test_a_crash_from_the_shell_is_a_fault_with_its_address(shell: pexpect.spawn) -> None:
     assert "victim is gone" in asked(shell, "crash victim segv")
-    assert re.search(r"^victim +faulted .*SIGSEGV", asked(shell, "ps"), re.MULTILINE)
+    assert re.search(
+        r"^victim +faulted .*FAULT: VM at 0x0 \(read\)", asked(shell, "ps"), re.MULTILINE
+    )
     shell.sendline("exit")
     shell.expect("nothing is left behind")
     shell.expect(pexpect.EOF)
