@@ -29,6 +29,7 @@ from caplab.kernel.host.processes import NEVER_RAN, CannotSpawn, Processes
 from caplab.kernel.host.record import Recorder
 from caplab.kernel.host.segments import Segments
 from caplab.kernel.host.trace import Tracer
+from caplab.kernel.host.watchdog import Gauge, Watchdog
 
 HANGUP_GRACE = 0.25
 """Seconds between the end of a connection and the question whether its process lives on."""
@@ -92,6 +93,13 @@ class Host:
             self._from_operator,
             self._switch_trace,
         )
+        self._watchdog = Watchdog(
+            Gauge(lambda: len(kernel.tcbs)),
+            kernel.tcbs.values,
+            self.processes.pid_of,
+            self.loop.blame,
+            self.doorbell.post,
+        )
         self._untraced = step
         self.tracer = Tracer(kernel, step, lambda: self.doorbell.call(self._give_trace))
 
@@ -101,6 +109,7 @@ class Host:
         self.doorbell.watch(self.loop.hangups.fileno(), self._hangups)
         self.control.listen()
         self._write_run_file()
+        self._measure()
         self.doorbell.start()
         self.lines.start(self.spec.get("uarts") or (), self.run_dir)
         try:
@@ -244,6 +253,9 @@ class Host:
     def _hangups(self, _events: int) -> None:
         for fd in self.loop.hangups.read():
             self.doorbell.later(HANGUP_GRACE, self._poster(partial(self._hung_up, fd)))
+
+    def _measure(self) -> None:
+        self.doorbell.later(self._watchdog.look(time.monotonic()), self._measure)
 
     def _poster(self, action: Callable[[], None]) -> Callable[[], None]:
         return lambda: self.doorbell.post(action)

@@ -51,6 +51,37 @@ def main(env):
                 assert answer.status != 0, (call, cptr, caps)
     print("every forged slot was refused", flush=True)
 """
+ENDLESS = """
+import os, socket, stat
+
+def link():
+    '''The connection that ZeroMQ made, to write into it by hand.'''
+    for number in range(3, 64):
+        try:
+            if stat.S_ISSOCK(os.fstat(number).st_mode):
+                found = socket.socket(fileno=os.dup(number))
+                if str(found.getpeername()).endswith("kernel.sock"):
+                    return found
+        except OSError:
+            pass
+
+def main(env, size=0):
+    env.yield_()
+    part = bytes([3]) + size.to_bytes(8, "big") + bytes(size)
+    several = part * (1 + 65536 // len(part))
+    connection = link()
+    connection.setblocking(True)
+    for _ in range((1 << 30) // len(several)):
+        connection.sendall(several)
+"""
+BUSY = """
+import time
+
+def main(env):
+    end = time.monotonic() + 1
+    while time.monotonic() < end:
+        pass
+"""
 INNOCENT = """
   echo-server: {run: servers.echo}
   serial: {run: servers.serial, devices: [uart0]}
@@ -94,3 +125,26 @@ def test_forged_slots_are_refused_one_by_one(tmp_path: Path) -> None:
     with caplab.System(manifest, paranoid=True) as system:
         assert system.wait(30)["failed"] == []
         assert b"every forged slot was refused" in system.logs("forger")
+
+
+@pytest.mark.parametrize("size", [0, 1000, 65536])
+def test_a_message_of_endless_parts_ends_its_sender_before_the_kernel_is_large(
+    tmp_path: Path, size: int
+) -> None:
+    (tmp_path / "endless.py").write_text(ENDLESS)
+    (tmp_path / "busy.py").write_text(BUSY)
+    manifest = tmp_path / "parts.yaml"
+    sender = f"  endless: {{run: ./endless.py, args: {{size: {size}}}}}\n"
+    manifest.write_text(f"uarts: [uart0]\npds:{INNOCENT}{sender}  busy: {{run: ./busy.py}}\n")
+    with caplab.System(manifest) as system:
+        kernel = int(system.info()["kernel_pid"])
+        failed = system.wait(30)["failed"]
+        assert [one["pd"] for one in failed] == ["endless"]
+        assert "unfinished message" in failed[0]["reason"]
+        assert system.console.expect("300 of 300 messages came back")
+        peak = next(line for line in status(kernel) if line.startswith("VmHWM"))
+        assert int(peak.split()[1]) < 160 * 1024
+
+
+def status(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/status").read_text().splitlines()
