@@ -52,13 +52,14 @@ def test_a_second_connection_is_not_heard_even_when_the_first_has_ended(lab: Loo
     owner, neighbour = lab.peer(one), lab.peer(two)
     owner.send(b"mine")
     assert owner.recv() == b"mine"
-    impostor = lab.peer(one)
-    impostor.send(b"first")
-    owner.close()
-    for _ in range(20):
-        impostor.send(b"as if I were it")
-        neighbour.send(b"other")
+    with RawPeer(lab.address, one).introduce() as impostor:
+        neighbour.send(b"other")  # from here on the loop has seen the second connection
         assert neighbour.recv() == b"other"
+        owner.close()
+        for _ in range(20):
+            impostor.send(frame(b"as if I were it"))
+            neighbour.send(b"other")
+            assert neighbour.recv() == b"other"
     assert set(heard(lab)) == {b"mine", b"other"}
 
 

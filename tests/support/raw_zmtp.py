@@ -39,10 +39,21 @@ class RawPeer:
         self.socket.connect(str(Path(address.removeprefix("ipc://"))))
         self._id = routing_id
 
-    def introduce(self, greeting: bytes = GREETING) -> Self:
-        """Greet, and say what socket this is."""
-        self.send(greeting + ready(self._id))
+    def introduce(self) -> Self:
+        """Greet, say what socket this is, and hear the same: who speaks sooner is cut off."""
+        self.send(GREETING + ready(self._id))
+        self._read(len(GREETING))
+        _, length = self._read(2)
+        self._read(length)
         return self
+
+    def _read(self, length: int) -> bytes:
+        data = b""
+        while len(data) < length:
+            more = self.socket.recv(length - len(data))
+            assert more, "the connection has ended"
+            data += more
+        return data
 
     def send(self, data: bytes) -> bool:
         """Whether there was still somebody to send it to."""
