@@ -12,9 +12,9 @@ from caplab.kernel.abi import ROOT_RADIX, SIZE_BITS, LookupFailure, ObjectType, 
 from caplab.kernel.core import cap as caps
 from caplab.kernel.core import cspace, endpoint, message, reach
 from caplab.kernel.core.cap import Cap, Cause, Slot
-from caplab.kernel.core.jobs import Job
 from caplab.kernel.core.outcome import OK, Outcome, Result, error
 from caplab.kernel.core.states import DEAD
+from caplab.kernel.core.sweep import Revocation, Sweep
 
 if TYPE_CHECKING:
     from caplab.kernel.core.kernel import Kernel
@@ -79,6 +79,7 @@ def attach(k: Kernel, slot: Slot, cap: Cap) -> None:
     cnode.refs += 1
     slot.cnode.nodes[slot.index] = cnode
     if slot.cnode.live and not cnode.live:
+        reach.catch_up(k)
         reach.refresh(k, None)
 
 
@@ -92,7 +93,7 @@ def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
     if owner is not None:
         owner.set_root(None)
     if (owner is not None and owner.state != DEAD) or (holder.live and holder is not cnode):
-        reach.refresh(k, cause)
+        reach.lost(k, cause)
     if cnode.refs == 0 and not cnode.gift:
         destroy(k, cnode, cause)
 
@@ -100,12 +101,12 @@ def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
 def destroy(k: Kernel, cnode: CNode, cause: Cause) -> None:
     """Empty a CNode nobody can name; `k.unfinished` is the job if that takes several steps."""
     cnode.dying = True
-    reach.refresh(k, cause)
+    reach.lost(k, cause)
     if k.sweep is not None:
         # One CNode held the last capability to the next: a chain of them must not recurse.
         k.sweep.cnodes.append(cnode)
         return
-    job = Sweep(cnode, cause)
+    job = Sweep([cnode], cause)
     if k.start_job(job, None) is None:
         k.unfinished = job
 
@@ -333,8 +334,10 @@ def revoke(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     seL4:      seL4_CNode_Revoke
     Object:    CNODE
     Arguments: index, depth
-    Blocks:    until the work, done in slices, is finished, or the time limit
-    Errors:    TRUNCATED_MESSAGE, RANGE_ERROR, FAILED_LOOKUP, TIMED_OUT (the work goes on)
+    Blocks:    until all of it is deleted and what that destroys is empty, or the time limit
+    Errors:    TRUNCATED_MESSAGE, RANGE_ERROR, FAILED_LOOKUP (also later, when the slot can no
+        longer be found after a slice of the work), TIMED_OUT (the work goes on)
+    Differs:   when the caller has given up or died the work goes on without it; in seL4 it ends
     """
     words = message.words(caller, 2)
     if isinstance(words, Result):
@@ -343,53 +346,3 @@ def revoke(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     if isinstance(slot, Result):
         return slot
     return k.start_job(Revocation(slot, k.cause(Status.REVOKED, caller.pd)), caller)
-
-
-class Revocation(Job):
-    """Revoke in slices: the list itself says what is left.
-
-    Between the slices another may empty the slot and fill it anew; that capability is not meant.
-    """
-
-    __slots__ = ("cap", "cause", "slot")
-
-    def __init__(self, slot: Slot, cause: Cause) -> None:
-        super().__init__()
-        self.slot = slot
-        self.cap = slot.cap
-        self.cause = cause
-
-    def run(self, k: Kernel, units: int) -> bool:
-        for _ in range(units):
-            child = self.slot.next
-            gone = self.slot.cap is not self.cap
-            if gone or child is None or not caps.is_parent(self.slot, child):
-                return True
-            k.delete(child, self.cause)
-        return False
-
-
-class Sweep(Job):
-    """Delete every capability of a CNode that is destroyed, and of those that end with it."""
-
-    __slots__ = ("cause", "cnodes")
-
-    def __init__(self, cnode: CNode, cause: Cause) -> None:
-        super().__init__()
-        self.cnodes = [cnode]
-        self.cause = cause
-
-    def run(self, k: Kernel, units: int) -> bool:
-        k.sweep = self
-        for _ in range(units):
-            if not self.cnodes:
-                break
-            cnode = self.cnodes[-1]
-            if cnode.slots:
-                _, slot = cnode.slots.popitem()
-                k.delete(slot, self.cause)
-            else:
-                self.cnodes.pop()
-                del k.cnodes[cnode]
-        k.sweep = None
-        return not self.cnodes

@@ -29,7 +29,7 @@ from caplab.kernel.core import irq as irqs
 from caplab.kernel.core import notification as notifications
 from caplab.kernel.core import reply as replies
 from caplab.kernel.core.cap import Cap, Cause, Slot
-from caplab.kernel.core.cnode import CNode, Sweep
+from caplab.kernel.core.cnode import CNode
 from caplab.kernel.core.deadlines import Deadlines, Timed
 from caplab.kernel.core.domain import Domains
 from caplab.kernel.core.effects import Effect, Resume, new
@@ -51,6 +51,7 @@ from caplab.kernel.core.jobs import SLICE, Job
 from caplab.kernel.core.outcome import OK, KernelBug, Outcome, Result, death_body, error, gone
 from caplab.kernel.core.rootlink import Root
 from caplab.kernel.core.states import DEAD, INACTIVE, JOB, RUNNING
+from caplab.kernel.core.sweep import Sweep
 from caplab.kernel.core.tcb import TCB
 
 NO_CAP = Cap(ObjectType.NULL, None, 0, 0)
@@ -76,6 +77,9 @@ class Kernel:
         """The job that is emptying CNodes right now; those it destroys join it."""
         self.irqs: dict[int, irqs.IRQ] = {}
         self.jobs: deque[Job] = deque()
+        self.units = 0
+        """Of long work that may still be done in this step, if `counted` is its event."""
+        self.counted = 0
         self.deadlines = Deadlines()
         self.domains = Domains()
         self.effects: list[Effect] = []
@@ -232,7 +236,7 @@ class Kernel:
         if not self.jobs:
             return
         job = self.jobs.popleft()
-        if job.run(self, SLICE):
+        if self._slice(job):
             self._job_done(job)
         else:
             self.jobs.append(job)
@@ -356,9 +360,17 @@ class Kernel:
 
     # -- jobs -----------------------------------------------------------------------------------
 
+    def _slice(self, job: Job) -> bool:
+        """Let a job do what may still be done of long work in this step; is all of it done?"""
+        if self.counted != self.event:
+            self.counted, self.units = self.event, SLICE
+        # A job that does less gives the rest back, for what follows from it.
+        units, self.units = self.units, 0
+        return units > 0 and job.run(self, units)
+
     def start_job(self, job: Job, asker: TCB | None) -> Outcome:
-        """Do the first slice now; queue the job when there is more."""
-        if job.run(self, SLICE):
+        """Do the first slice now, if the step still has one; queue the job when there is more."""
+        if self._slice(job):
             job.done(self)
             return OK
         job.asker = asker

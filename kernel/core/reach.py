@@ -32,6 +32,21 @@ def refresh(k: Kernel, cause: Cause | None) -> None:
             _switch(k, cnode, cause)
 
 
+def lost(k: Kernel, cause: Cause) -> None:
+    """An edge is gone: look at once, or after the slice of the job that deletes."""
+    if k.sweep is None:
+        refresh(k, cause)
+    else:
+        k.sweep.lost = True
+
+
+def catch_up(k: Kernel) -> None:
+    """Look now for what the job at work has cut off, before anything else is to blame."""
+    if k.sweep is not None and k.sweep.lost:
+        k.sweep.lost = False
+        refresh(k, k.sweep.cause)
+
+
 def _switch(k: Kernel, cnode: CNode, cause: Cause | None) -> None:
     cnode.live = not cnode.live
     if cnode.live:

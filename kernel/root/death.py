@@ -15,10 +15,10 @@ from caplab.kernel.abi import Status
 from caplab.kernel.core import blocking, reach
 from caplab.kernel.core import reply as replies
 from caplab.kernel.core.cap import Cause
-from caplab.kernel.core.cnode import Sweep
 from caplab.kernel.core.effects import Announce, Answer
 from caplab.kernel.core.outcome import Result
 from caplab.kernel.core.states import DEAD, JOB
+from caplab.kernel.core.sweep import Sweep
 from caplab.kernel.root import work
 from caplab.kernel.root.report import Report
 
@@ -69,6 +69,7 @@ def _begin(k: Kernel, root: RootTask, pd: PD, status: int) -> None:
         if tcb.bound is not None:
             tcb.bound.bound = None
             tcb.bound = None
+    reach.catch_up(k)
     pd.cspace.dying = True
     for cnode in [one for one in k.cnodes if one.pd is pd]:
         for reply in list(cnode.replies.values()):
@@ -90,7 +91,7 @@ class Burial(Sweep):
     __slots__ = ("pd", "root")
 
     def __init__(self, pd: PD, root: RootTask, cause: Cause) -> None:
-        super().__init__(pd.cspace, cause)
+        super().__init__([pd.cspace], cause)
         self.pd = pd
         self.root = root
 

@@ -4,7 +4,7 @@ import pytest
 
 from caplab.kernel.abi import SLOT_CNODE, SLOT_TCB, LookupFailure, ObjectType, Status
 from caplab.kernel.core.cap import guard_word
-from caplab.kernel.core.cnode import Revocation
+from caplab.kernel.core.sweep import Revocation
 from lab import Lab, Thread, ok, pair, refused
 
 GUARDED = guard_word(0b101, 3)
