@@ -1,11 +1,9 @@
-"""`scheduler: strict` and threads that are stopped or mended while it was their turn."""
+"""`scheduler: strict` and threads that are stopped while it is their turn."""
 
 from typing import Any
 
-import pytest
-
 from caplab.kernel.abi import FaultLabel, Sys
-from caplab.kernel.core.effects import Continue, ContinueFault
+from caplab.kernel.core.effects import Continue
 from caplab.kernel.core.events import Faulted
 from caplab.kernel.core.gate import Gate
 from lab import Lab, Thread, ok
@@ -95,35 +93,3 @@ def test_who_had_faulted_before_it_was_stopped_gives_its_place_in_the_queue_up()
     sleeps(low)
     assert gate(lab).running is None
     assert ok(lab["fixer"].recv()).words[1] == 0x5000
-
-
-def mended() -> tuple[Lab, Thread, Thread]:
-    """`high` computes on, its VM fault mended, beside `fixer`, whose turn it is."""
-    lab = system(high=20)
-    fixer, high = lab["fixer"], lab["high"]
-    ok(yields(high))
-    touch(high)
-    ok(fixer.recv())
-    ok(fixer.reply())
-    assert lab.of(ContinueFault) == [ContinueFault(high.number)]
-    assert gate(lab).mended == {high.number: high.tcb}
-    assert gate(lab).running is fixer.tcb
-    return lab, fixer, high
-
-
-def test_who_goes_on_after_a_fault_waits_for_a_turn_at_its_next_call() -> None:
-    lab, fixer, high = mended()
-    assert yields(high) is None
-    assert gate(lab).mended == {}
-    assert fixer.recv() is None
-    ok(high.woken())
-
-
-@pytest.mark.parametrize("how", ["dies", "faults"])
-def test_who_goes_on_after_a_fault_is_forgotten_when_it_goes_on_no_more(how: str) -> None:
-    lab, _, high = mended()
-    if how == "dies":
-        lab.die("high")
-    else:
-        touch(high)
-    assert gate(lab).mended == {}

@@ -206,7 +206,7 @@ def test_a_thread_that_is_ready_and_stands_in_no_queue() -> None:
     gate.queues.clear()
     assert told(lab) == f"I12: tcb {low.number} is ready, but is it in a ready queue?"
     low.tcb.state = INACTIVE
-    gate.queues[10] = deque([low.tcb])
+    gate.queues[0, 10] = deque([low.tcb])
     assert "is inactive, but" in told(lab)
 
 
@@ -225,11 +225,11 @@ def test_two_threads_that_run_at_once() -> None:
 
 def test_a_thread_that_is_ready_twice_or_in_the_wrong_queue() -> None:
     lab, gate, low, _ = strict()
-    gate.queues[10].append(low.tcb)
+    gate.queues[0, 10].append(low.tcb)
     assert told(lab) == "I12: a tcb is ready twice"
     gate.queues.clear()
-    gate.queues[9] = deque([low.tcb])
-    assert told(lab) == "I12: a ready tcb stands in the queue of another priority"
+    gate.queues[0, 9] = deque([low.tcb])
+    assert told(lab) == "I12: a ready tcb stands in the queue of another priority or domain"
 
 
 def test_a_thread_that_is_ready_though_nobody_or_somebody_lower_runs() -> None:
