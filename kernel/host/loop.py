@@ -186,6 +186,7 @@ class Loop:
         first, rest = int(zmq.SNDMORE | zmq.NOBLOCK), int(zmq.NOBLOCK)
         tcbs, ids, now, new = self._tcbs, self._ids, time.monotonic_ns, tuple.__new__
         recording = self._recorder is not None
+        often = FOREVER if self._recorder is None else self._recorder.patience
         over = until or (lambda: kernel.finished)
         before = 0
         while self._between(over, deadline):
@@ -217,8 +218,10 @@ class Loop:
                                 self._not_sent(to, error.errno)
                         else:
                             perform[type(effect)](effect)
-                    if inbox or recording or (kernel.restless and self._due(event[0])):
+                    if inbox or (kernel.restless and self._due(event[0])):
                         break
+                    if recording and self._patience > often:
+                        break  # when nothing happens it wants to be asked
             except zmq.Again:
                 self._expired = True
 

@@ -23,5 +23,9 @@ class Core(Protocol):
 class Rest(Protocol):
     """Somebody who wants to be asked when nothing happens: the recorder."""
 
+    @property
+    def patience(self) -> int:
+        """In how many nanoseconds after an event to ask, at the latest."""
+
     def rest(self, now: int) -> int | None:
         """Do what is best done now; in how many nanoseconds to ask again, if at all."""

@@ -25,6 +25,7 @@ MAGIC = b"caplab event log\n"
 FORMAT = 1
 CHECK, END = -1, -2
 LENGTH = Struct("<I")
+_length = LENGTH.pack
 RECORD_MAX = 16 * 1024 * 1024
 BUFFER = 64 * 1024
 IDLE = 50_000_000
@@ -51,16 +52,23 @@ class Recorder:
 
     If the disk fills up the recording ends and says so; the system runs on.
 
+    `patience` is how long `rest` may be put off while events happen, in nanoseconds.
+
     Raises OSError: the log cannot be made.
     """
+
+    patience = IDLE
 
     def __init__(self, path: Path, kernel: Recorded, spec: dict[str, Any]) -> None:
         self.events = 0
         self._kernel = kernel
         self._path = path
         self._kinds = {kind: number for number, kind in enumerate(EVENT_TYPES)}
+        # One for all records: making it costs as much as what it packs.
+        self._pack = msgpack.Packer().pack
         self._last = 0
-        self._dirty = False
+        self._rested = 0
+        """Events when it was idle last."""
         self._checked = 0
         self._next_check = 0
         self._unwritten = bytearray(MAGIC)
@@ -75,24 +83,23 @@ class Recorder:
 
     def step(self, event: Event) -> list[Effect]:
         """In place of the kernel's own."""
+        self._last = now = event[0]
         if self.events - self._checked >= EVENTS_MAX:
-            self._check(event.now)
-        self._write([self._kinds[type(event)], *event])
+            self._check(now)
+        self._write((self._kinds[type(event)], *event))
         self.events += 1
-        self._last = event.now
-        self._dirty = True
         return self._kernel.step(event)
 
     def rest(self, now: int) -> int | None:
         """When nothing has happened for a while: hash, and write out."""
-        if not self._dirty:
+        if self._rested == self.events:
             return None
         wait = self._last + IDLE - now
         if wait > 0:
             return wait
         self._check(now)
         self._flush()
-        self._dirty = False
+        self._rested = self.events
         return None
 
     def close(self) -> None:
@@ -117,9 +124,11 @@ class Recorder:
 
     def _write(self, record: Any) -> None:
         if self._log is not None:
-            data = msgpack.packb(record)
-            self._unwritten += LENGTH.pack(len(data)) + data
-            if len(self._unwritten) >= BUFFER:
+            data = self._pack(record)
+            unwritten = self._unwritten
+            unwritten += _length(len(data))
+            unwritten += data
+            if len(unwritten) >= BUFFER:
                 self._flush()
 
     def _flush(self) -> None:

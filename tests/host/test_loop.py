@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from caplab.kernel.abi import FRAME_MAX
+from caplab.kernel.abi import FRAME_MAX, HEADER_SIZE
 from caplab.kernel.core.effects import Announce, Effect, Resume
 from caplab.kernel.core.events import BadFrame, Deadline, Event, Syscall, Work
 from caplab.kernel.host.loop import LAST_EVENTS
-from loop_lab import PATIENCE, FakeKernel, LoopLab, echo, rendezvous
+from loop_lab import PATIENCE, FakeKernel, LoopLab, Resting, echo, rendezvous
 
 Make = Callable[[FakeKernel], LoopLab]
 
@@ -319,6 +319,23 @@ def test_every_other_effect_goes_to_who_performs_it_in_the_order_of_the_list(
         lab.kernel.seen(Syscall)
         lab.call(lambda: None)
         assert order == [1, 2]
+
+
+def test_who_wants_to_be_asked_when_nothing_happens_is_asked_each_time_and_not_after_each_call(
+    runtime_dir: Path,
+) -> None:
+    kernel = FakeKernel(echo)
+    resting = Resting(kernel)
+    with LoopLab(runtime_dir, kernel, recorder=resting) as lab:
+        (one,) = lab.pd(1, 1)
+        peer = lab.peer(one)
+        for calls in (1, 400, 401):
+            while len(kernel.events) < calls:
+                peer.send(bytes(HEADER_SIZE))
+                peer.recv()
+            while resting.found.get(timeout=PATIENCE / 1000) < calls:
+                pass  # a slow machine: there was time to rest between two calls
+        assert resting.asked < 200
 
 
 def test_an_exception_out_of_step_ends_the_loop_and_its_event_is_the_last(start: Make) -> None:

@@ -4,6 +4,7 @@ The peers are DEALERs of the test's own process, which is therefore the process 
 """
 
 import os
+import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -63,6 +64,30 @@ def echo(call: Syscall) -> list[Effect]:
 def rendezvous(call: Syscall) -> list[Effect]:
     """TCBs 1 and 2 get each other's messages."""
     return [Resume(3 - call.tcb, call.frame)]
+
+
+class Resting:
+    """Says after how many events it found the kernel idle, each time that it has not said."""
+
+    patience = 30_000_000
+
+    def __init__(self, kernel: FakeKernel) -> None:
+        self.found: queue.Queue[int] = queue.Queue()
+        self.asked = 0
+        self._kernel = kernel
+        self._last = 0
+
+    def rest(self, now: int) -> int | None:
+        self.asked += 1
+        events = self._kernel.events
+        if len(events) == self._last:
+            return None
+        wait = events[-1].now + self.patience - now
+        if wait <= 0:
+            self._last = len(events)
+            self.found.put(self._last)
+            return None
+        return wait
 
 
 class LoopLab:
