@@ -39,6 +39,7 @@ def specification(
         spec = build(system, shm_prefix=prefix, name=name, arms=arms)
     except ValueError as error:
         raise HostError("bad-request", f"{error}.", status=2) from error
+    spec["confinement"] = os.environ.get("CAPLAB_CONFINEMENT", "none")
     if exit_code_from is not None:
         names = [pd["name"] for pd in spec["pds"]]
         if exit_code_from not in names:
@@ -62,7 +63,8 @@ class Launched:
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             (claim.path / "boot.json").write_text(json.dumps(spec))
-            self.process = self._start(claim, theirs, record, paranoid)
+            strict = spec.get("confinement") == "strict"
+            self.process = self._start(claim, theirs, record, paranoid, strict)
         except BaseException:
             self._channel.close()
             rundir.reap(claim.path)
@@ -73,10 +75,15 @@ class Launched:
 
     @staticmethod
     def _start(
-        claim: rundir.Claim, theirs: socket.socket, record: Path | None, paranoid: bool
+        claim: rundir.Claim,
+        theirs: socket.socket,
+        record: Path | None,
+        paranoid: bool,
+        strict: bool,
     ) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-P", "-m", "caplab.kernel.host.launcher"]
         command += [str(claim.path), str(theirs.fileno()), str(claim.lock)]
+        command.append("machine" if strict else "plain")
         if record is not None:
             command += ["--record", str(record.absolute())]
         if paranoid:

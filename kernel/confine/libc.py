@@ -12,7 +12,6 @@ is what a Linux without the call would say.
 import ctypes
 import errno
 import os
-import platform
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWCGROUP = 0x02000000
@@ -95,7 +94,7 @@ class Libc:
     """The calls, looked up. Paths are strings; flags are the constants of this module."""
 
     def __init__(self, machine: str | None = None) -> None:
-        self.machine = machine or platform.machine()
+        self.machine = machine or os.uname().machine
         """Which table of numbers holds."""
         library = ctypes.CDLL(None, use_errno=True)
         self._unshare = library.unshare

@@ -117,18 +117,12 @@ def checked(
 
 
 def die_with(launcher: socket.socket) -> None:
-    """End when the launcher does, and now if it already has.
-
-    Who made the channel is the launcher; if our parent is somebody else, it died before this.
-    """
-    import struct
-
+    """End when the launcher does, and now if it already has."""
     from caplab.kernel.host.fork import Prctl
+    from caplab.kernel.host.parent import hung_up
 
     Prctl().die_with_parent()
-    size = struct.calcsize("3i")
-    maker = struct.unpack("3i", launcher.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))[0]
-    if maker != os.getppid():
+    if hung_up(launcher):
         raise Refused("the launcher has ended already")
 
 

@@ -42,12 +42,17 @@ class Prctl:
 
 
 def fork(
-    body: Callable[[int], int], descriptors: Mapping[int, int], name: str, prctl: Prctl
+    body: Callable[[int], int],
+    descriptors: Mapping[int, int],
+    name: str,
+    prctl: Prctl,
+    first: Callable[[], None] | None = None,
 ) -> int:
     """Fork a child that runs `body(SPAWN_FD)` and exits with what it returns; the child's pid.
 
     `descriptors` says which of the zygote's descriptors the child gets at which number. Standard
-    input is /dev/null, every descriptor not named is closed. The child dies with the zygote.
+    input is /dev/null, every descriptor not named is closed; until `first` has been called, they
+    are all there. The child dies with the zygote.
     """
     parent = os.getpid()
     pid = os.fork()
@@ -55,8 +60,11 @@ def fork(
         return pid
     status = FAILED
     try:
-        prctl.die_with_parent()
-        if os.getppid() != parent:
+        if first is not None:
+            first()
+        prctl.die_with_parent()  # after `first`, which may change who we are: that clears it
+        # In a pid namespace of its own it cannot see its parent; there the machine ends it.
+        if os.getppid() not in (parent, 0):
             os._exit(FAILED)  # the zygote died before the line above; nobody would end us
         place(descriptors)
         prctl.name(name)

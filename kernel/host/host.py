@@ -19,12 +19,13 @@ from caplab.kernel.abi import FaultLabel
 from caplab.kernel.core import effects
 from caplab.kernel.core.events import Boot, Event, Exited, Faulted, Interrupt, Operator, Started
 from caplab.kernel.core.kernel import Kernel
-from caplab.kernel.host import teardown
+from caplab.kernel.host import outside, teardown
 from caplab.kernel.host.channel import Channel
 from caplab.kernel.host.control import Control
 from caplab.kernel.host.doorbell import Doorbell
 from caplab.kernel.host.lines import LineFailed, Lines
 from caplab.kernel.host.loop import Loop
+from caplab.kernel.host.namespaces import HEEDED
 from caplab.kernel.host.processes import NEVER_RAN, CannotSpawn, Processes
 from caplab.kernel.host.record import Recorder
 from caplab.kernel.host.segments import Segments
@@ -66,13 +67,13 @@ class Host:
         self.spec = spec
         self.zygote_pid = zygote_pid
         self.recorder = recorder
-        self._launcher_pid = os.getppid()
+        self._pids = outside_pids(zygote_pid)
         self._since = time.time()
         self._booted = False
         self.ending = False
         """Set by the teardown: from then on it is no news that something ends."""
         address = f"ipc://{run_dir}/kernel.sock"
-        self.segments = Segments()
+        self.segments = Segments(folders=strict(spec))
         self.loop = Loop(address, kernel, step, self._effects(), recorder)
         self.doorbell = Doorbell(self.loop.inbox, self.loop.bell.ring)
         self.zygote = Channel(zygote, self.doorbell, self._from_zygote, self._gone("the zygote"))
@@ -111,6 +112,8 @@ class Host:
         self._write_run_file()
         self._measure()
         self.doorbell.start()
+        if strict(self.spec):
+            self._confine_pds()
         self.lines.start(self.spec.get("uarts") or (), self.run_dir)
         try:
             self._lines_changed()
@@ -144,12 +147,22 @@ class Host:
         }
 
     def _spawn(self, effect: effects.Spawn) -> None:
+        self.segments.admit(effect.pd)
         ids = self.loop.register(effect.pd, effect.spec["tcbs"])
         registers = {name: self.lines.register(name) for name in effect.spec["devices"]}
         try:
             self.processes.spawn(effect, ids, registers)
         except CannotSpawn as error:
             self._never_ran(effect.pd, str(error))
+
+    def _confine_pds(self) -> None:
+        """Tell the zygote what PDs are to see, now that the socket is there."""
+        socket_path = self.run_dir / "kernel.sock"
+        # PDs have users of their own; nobody else gets into the folder that it lies in.
+        socket_path.chmod(0o666)
+        read = {path for pd in self.spec["pds"] for path in code_of(pd)}
+        request = {"op": "confine", "read": sorted(read), "socket": str(socket_path)}
+        self.doorbell.call(lambda: self.zygote.send(request))
 
     def _never_ran(self, pd: int, reason: str) -> None:
         print(f"kernel: {reason}", file=sys.stderr)
@@ -175,7 +188,9 @@ class Host:
 
     def _started(self, pd: int, pid: int, pidfd: int) -> None:
         self.processes.started(pd, pid, pidfd)
-        self._feed(lambda now: Started(now, pd, pid))
+        # To others it is known by another number, to our sockets by this one.
+        known_as = outside.pid_of(pidfd)
+        self._feed(lambda now: Started(now, pd, known_as))
         self.loop.started(pd, pid)
 
     def _exited(self, pd: int, status: int) -> None:
@@ -185,6 +200,7 @@ class Host:
         self._feed(lambda now: Exited(now, pd, status))
         self.processes.exited(pd)
         self.loop.forget(pd)
+        self.segments.dismiss(pd)
 
     def _interrupt(self, irq: int) -> None:
         self._feed(lambda now: Interrupt(now, irq))
@@ -280,8 +296,9 @@ class Host:
         readable, writable = socket.socketpair()
         readable.setblocking(False)
         writable.setblocking(False)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in HEEDED:
             signal.signal(number, lambda *_: None)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HEEDED)
         signal.set_wakeup_fd(writable.detach(), warn_on_full_buffer=False)
 
         def arrived(_events: int) -> None:
@@ -295,8 +312,7 @@ class Host:
     def _info(self) -> dict[str, Any]:
         return {
             "system": self.spec["name"],
-            "kernel_pid": os.getpid(),
-            "zygote_pid": self.zygote_pid,
+            **self._pids,
             "run_dir": str(self.run_dir),
             "semantics": self.spec.get("semantics", "lab"),
             "started": self._since,
@@ -307,9 +323,8 @@ class Host:
         """For whoever looks for running systems, and for who clears up after a killed one."""
         about = {
             "system": self.spec["name"],
-            "kernel_pid": os.getpid(),
-            "zygote_pid": self.zygote_pid,
-            "launcher_pid": self._launcher_pid,
+            **self._pids,
+            "launcher_pid": outside.parent_pid(),
             "shm_prefix": self.spec["shm_prefix"],
             "manifest": self.spec.get("manifest"),
             "started": self._since,
@@ -317,3 +332,23 @@ class Host:
         fresh = self.run_dir / ".run.json"
         fresh.write_text(json.dumps(about))
         fresh.replace(self.run_dir / "run.json")
+
+
+def outside_pids(zygote: int) -> dict[str, int]:
+    """The kernel's and the zygote's pid, as others know them."""
+    pidfd = os.pidfd_open(zygote)
+    try:
+        return {"kernel_pid": outside.own_pid(), "zygote_pid": outside.pid_of(pidfd)}
+    finally:
+        os.close(pidfd)
+
+
+def strict(spec: dict[str, Any]) -> bool:
+    """Whether PDs are to have namespaces of their own."""
+    return spec.get("confinement") == "strict"
+
+
+def code_of(pd: dict[str, Any]) -> list[str]:
+    """Where a PD's program lies: its code roots, and its file."""
+    file = pd["run"].get("file") if isinstance(pd["run"], dict) else None
+    return [*pd["path"], *([file] if file else [])]

@@ -3,12 +3,14 @@
 Each is allocated when it is made, so that touching it later can never fail for want of memory.
 Its descriptor is kept: destroying truncates the memory itself, whatever name it has by then.
 
-Grants and withdrawals are written down, and that is all: as long as PDs run as one user without
-confinement, each of them can open every segment of that user. With confinement a PD sees only its
-own, and the table below is what it sees.
+A grant is a hard link in the PD's own folder, a withdrawal removes it. Such a folder is all that a
+PD in namespaces of its own sees of `/dev/shm` (`pd_namespaces.py`), or, of what it may only read,
+of `/dev/shr`; the first is on a mount that can be written to, the second is not. Without namespaces
+there are no folders: every PD can open every segment of its user, and grants are written down only.
 """
 
 import os
+import shutil
 from pathlib import Path
 
 from caplab.kernel.core.effects import (
@@ -19,6 +21,11 @@ from caplab.kernel.core.effects import (
 )
 
 SHM = Path("/dev/shm")
+GRANTED, GRANTED_READ_ONLY = ".pd", ".ro"
+"""In `SHM`: a folder per PD, called by its number."""
+ANYBODY = 0o666
+"""Mode of a segment in a machine of its own, where PDs have users of their own, and where only who
+has a link to it can open it."""
 
 
 class Segment:
@@ -32,10 +39,15 @@ class Segment:
 
 
 class Segments:
-    """All segments of the system; the core thread's."""
+    """All segments of the system; the core thread's.
 
-    def __init__(self) -> None:
+    Args:
+        folders: whether PDs have folders of their own, because `SHM` is the machine's own.
+    """
+
+    def __init__(self, *, folders: bool = False) -> None:
         self._segments: dict[int, Segment] = {}
+        self._folders = folders
 
     def create(self, effect: CreateSegment) -> None:
         """Raises OSError (memory is short, the name is taken): then there is no file, but what
@@ -45,17 +57,42 @@ class Segments:
         descriptor = os.open(segment.path, flags, 0o600)
         try:
             os.posix_fallocate(descriptor, 0, effect.size)
+            if self._folders:
+                os.fchmod(descriptor, ANYBODY)
         except OSError:
             segment.path.unlink()
             os.close(descriptor)
             raise
         segment.descriptor = descriptor
 
+    def admit(self, pd: int) -> None:
+        """Make the folders of a PD that is about to start, unless a grant has made them already."""
+        if self._folders:
+            for kind in (GRANTED, GRANTED_READ_ONLY):
+                folder = SHM / kind / str(pd)
+                for each in (folder.parent, folder):
+                    if not each.exists():
+                        each.mkdir()
+                        each.chmod(0o755)  # whatever the umask: a PD may be another user
+
+    def dismiss(self, pd: int) -> None:
+        """Remove the folders of a PD that has ended."""
+        if self._folders:
+            for kind in (GRANTED, GRANTED_READ_ONLY):
+                shutil.rmtree(SHM / kind / str(pd), ignore_errors=True)
+
     def grant(self, effect: GrantSegment) -> None:
-        self._segments[effect.mo].granted[effect.pd] = effect.writable
+        segment = self._segments[effect.mo]
+        self._unlink(segment, effect.pd)
+        segment.granted[effect.pd] = effect.writable
+        if self._folders and segment.descriptor >= 0:
+            self.admit(effect.pd)
+            os.link(segment.path, _link(segment, effect.pd))
 
     def withdraw(self, effect: WithdrawSegment) -> None:
-        self._segments[effect.mo].granted.pop(effect.pd, None)
+        segment = self._segments[effect.mo]
+        self._unlink(segment, effect.pd)
+        segment.granted.pop(effect.pd, None)
 
     def destroy(self, effect: DestroySegment) -> None:
         """Take it from everybody: who still maps it gets SIGBUS where it was."""
@@ -64,6 +101,12 @@ class Segments:
             os.ftruncate(segment.descriptor, 0)
             os.close(segment.descriptor)
             segment.path.unlink(missing_ok=True)
+            for pd in segment.granted:
+                self._unlink(segment, pd)
+
+    def _unlink(self, segment: Segment, pd: int) -> None:
+        if self._folders and pd in segment.granted:
+            _link(segment, pd).unlink(missing_ok=True)
 
     def granted(self, mo: int) -> dict[int, bool]:
         """Who may open it, and who of them may write."""
@@ -75,3 +118,9 @@ class Segments:
         for mo in left:
             self.destroy(DestroySegment(mo))
         return len(left)
+
+
+def _link(segment: Segment, pd: int) -> Path:
+    """Where a PD finds a segment that it was granted."""
+    kind = GRANTED if segment.granted[pd] else GRANTED_READ_ONLY
+    return SHM / kind / str(pd) / segment.path.name

@@ -5,6 +5,8 @@ kernel. Messages are msgpack maps; descriptors travel beside them:
 
 - `{"op": "spawn", "pd": n, "name": s}` + [spawn channel, output, one register per device…]
 - `{"op": "line", "line": i, "uart": s}` + [spawn pipe, status pipe, its end of the cable]
+- `{"op": "confine", "read": [path…], "socket": path}`: from now on PDs have namespaces of their own
+  and see these paths, and what every PD needs; only in a machine of its own
 - answered by `{"op": "started", "pd"|"line": n, "pid": p}` + [pidfd], and when the child is reaped
   `{"op": "exited", "pd"|"line": n, "status": wait status}`; or by
   `{"op": "refused", "reason": s, …}` with the request's own numbers, after which nothing runs.
@@ -21,14 +23,17 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any, NamedTuple
 
 import msgpack
 
+from caplab.kernel.confine.libc import Libc
 from caplab.kernel.host.fork import SPAWN_FD, Prctl, fork, prepare
 from caplab.kernel.host.last_words import LastWords
+from caplab.kernel.host.pd_namespaces import Namespaces
 from caplab.pd.window import leave_segments_to_the_kernel
 
 PRELOADED = (
@@ -68,6 +73,7 @@ class Zygote:
         self._channel = channel
         self._prctl = Prctl()
         self._poll = select.poll()
+        self._namespaces: Namespaces | None = None
         self._children: dict[int, Child] = {}
         """By pidfd. A pidfd becomes readable with the exit, so no SIGCHLD is needed, and
         children have no handler to put back."""
@@ -103,7 +109,10 @@ class Zygote:
                 raise BadRequest("it is too long, or has too many descriptors")
             request = unpack(data)
             check(request)
-            self._fork(request, fds)
+            if request["op"] == "confine":
+                self._confine(request)
+            else:
+                self._fork(request, fds)
         except (BadRequest, OSError) as error:
             print(f"zygote: refused {request or data[:64]!r}: {error}", file=sys.stderr, flush=True)
             self._tell({"op": "refused", "reason": str(error), **subject(request)})
@@ -122,12 +131,13 @@ class Zygote:
             channel, output, *rest = fds
             placed = {1: output, 2: output, SPAWN_FD: channel}
             placed.update(enumerate(rest, SPAWN_FD + 1))
-            pid = fork(self._be_pd, placed, request["name"], self._prctl)
+            pid = self._fork_pd(request, placed)
         else:
             if len(fds) != LINE_FDS:
                 raise BadRequest(f"a line needs {LINE_FDS} descriptors, not {len(fds)}")
             placed = {1: 2, 2: 2, **dict(enumerate(fds, SPAWN_FD))}
-            pid = fork(self._run_line, placed, f"line {request['uart']}", self._prctl)
+            name = f"line {request['uart']}"
+            pid = fork(self._run_line, placed, name, self._prctl, self._before_a_line)
         try:
             pidfd = os.pidfd_open(pid)
         except OSError:
@@ -141,6 +151,25 @@ class Zygote:
     def _be_pd(self, fd: int) -> int:
         self._last_words.install()
         return self._run_pd(fd)
+
+    def _fork_pd(self, request: dict[str, Any], placed: Mapping[int, int]) -> int:
+        name, spaces = request["name"], self._namespaces
+        if spaces is None:
+            return fork(self._be_pd, placed, name, self._prctl)
+        with spaces.new_pids():
+            enter = partial(spaces.enter, request["pd"])
+            return fork(self._be_pd, placed, name, self._prctl, enter)
+
+    def _before_a_line(self) -> None:
+        if self._namespaces is not None:
+            self._namespaces.leave_for_the_machine()
+
+    def _confine(self, request: dict[str, Any]) -> None:
+        """Prepare the namespaces that PDs will have; where that fails, no PD may run."""
+        try:
+            self._namespaces = Namespaces(Libc(), request["read"], request["socket"])
+        except OSError as error:
+            raise SystemExit(f"zygote: PDs cannot be confined: {error}") from error
 
     def _reap(self, pidfd: int) -> None:
         child = self._children.pop(pidfd)
@@ -179,6 +208,10 @@ def unpack(data: bytes) -> dict[str, Any]:
 def check(request: dict[str, Any]) -> None:
     """Refuse a request without the keys its operation needs. Raises BadRequest."""
     op = request.get("op")
+    if op == "confine":
+        if not isinstance(request.get("read"), list) or not isinstance(request.get("socket"), str):
+            raise BadRequest("confine needs a list 'read' and a string 'socket'")
+        return
     if not isinstance(op, str) or op not in NUMBERED:
         raise BadRequest(f"it is none of {', '.join(NUMBERED)}")
     number, name = NUMBERED[op]

@@ -4,84 +4,33 @@ import os
 import select
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgpack
 import pytest
 
-import stand_in_kernel
 from caplab.kernel.host import drain, rundir
+from started_launcher import Started
 
 pytestmark = pytest.mark.usefixtures("baseline")
-
-START = """
-import socket, sys
-from pathlib import Path
-from caplab.kernel.host import launcher, launcher_loop
-launcher_loop.ORPHAN_PATIENCE, launcher_loop.DOWN_PATIENCE = 0.2, 0.3
-run_dir, cli, *kernel = sys.argv[1:]
-cli = socket.socket(fileno=int(cli))
-cli.set_inheritable(False)
-kernel = launcher.start_kernel([sys.executable, *kernel, run_dir])
-sys.exit(launcher_loop.Launcher(Path(run_dir), cli, kernel).run())
-"""
-
-
-class Started:
-    """A launcher with a stand-in kernel, as the CLI sees it."""
-
-    def __init__(self, mode: str) -> None:
-        claim = rundir.create("test")
-        self.run_dir = claim.path
-        self.cli, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.cli.settimeout(20)
-        command = [sys.executable, "-c", START, str(claim.path), str(theirs.fileno())]
-        self.process = subprocess.Popen(
-            [*command, stand_in_kernel.__file__, mode],
-            pass_fds=[theirs.fileno(), claim.lock],
-            start_new_session=True,
-        )
-        theirs.close()
-        os.close(claim.lock)
-        self.kernel: int = self.message("kernel")["kernel"]
-
-    def message(self, kind: str) -> dict[str, Any]:
-        """The next message of this kind."""
-        while packet := self.cli.recv(1 << 20):
-            message: dict[str, Any] = msgpack.unpackb(packet)
-            if kind in message:
-                return message
-        raise EOFError(kind)
-
-    def ready(self) -> None:
-        """Once its PD has printed, the stand-in heeds its signals."""
-        self.message("log")
-
-    def say(self, request: str) -> None:
-        self.cli.send(msgpack.packb({"do": request}))
-
-    def close(self) -> None:
-        self.cli.close()
-        self.process.wait(20)
 
 
 @pytest.fixture
 def started(request: pytest.FixtureRequest) -> Iterator[Started]:
-    system = Started(request.param)
+    system = Started(*request.param)
     yield system
     system.close()
     assert not system.run_dir.exists()
 
 
-def with_kernel(mode: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("started", [mode], indirect=True)
+def with_kernel(mode: str, *kinds: str) -> pytest.MarkDecorator:
+    """A launcher whose kernel does this; plain, or of each of these kinds."""
+    params = [(mode, kind) for kind in kinds or ("plain",)]
+    return pytest.mark.parametrize("started", params, indirect=True, ids=list(kinds) or None)
 
 
-@with_kernel("prints")
+@with_kernel("prints", "plain", "machine")
 def test_losing_the_cli_ends_the_system_and_clears_it(started: Started) -> None:
     started.ready()
     started.cli.close()
@@ -89,7 +38,7 @@ def test_losing_the_cli_ends_the_system_and_clears_it(started: Started) -> None:
     assert rundir.list_running() == []
 
 
-@with_kernel("prints")
+@with_kernel("prints", "plain", "machine")
 def test_after_detach_the_system_outlives_the_cli(started: Started) -> None:
     started.ready()
     started.say("detach")
@@ -101,7 +50,7 @@ def test_after_detach_the_system_outlives_the_cli(started: Started) -> None:
     assert started.process.wait(20) == 0
 
 
-@with_kernel("prints")
+@with_kernel("prints", "plain", "machine")
 def test_the_launcher_and_its_kernel_have_no_terminal_and_a_session_of_their_own(
     started: Started,
 ) -> None:
@@ -111,7 +60,7 @@ def test_the_launcher_and_its_kernel_have_no_terminal_and_a_session_of_their_own
         assert fields[4] == "0"  # tty_nr
 
 
-@with_kernel("prints")
+@with_kernel("prints", "plain", "machine")
 def test_what_a_pd_prints_is_shown_and_kept(started: Started) -> None:
     assert started.message("log") == {"log": "pd1", "data": b"one\ntwo\n"}
     assert (started.run_dir / "logs" / "pd1.log").read_bytes() == b"one\ntwo\n"
@@ -125,7 +74,7 @@ def test_a_cli_that_wants_quiet_is_sent_no_logs(started: Started) -> None:
     assert "ended" in msgpack.unpackb(started.cli.recv(1 << 20))
 
 
-@with_kernel("exits")
+@with_kernel("exits", "plain", "machine")
 def test_the_end_is_told_with_the_kernels_status_and_nothing_left(started: Started) -> None:
     ended = started.message("ended")
     assert ended["ended"] == 0
@@ -134,7 +83,7 @@ def test_the_end_is_told_with_the_kernels_status_and_nothing_left(started: Start
     assert started.cli.recv(100) == b""
 
 
-@with_kernel("prints")
+@with_kernel("prints", "plain", "machine")
 def test_a_killed_kernel_is_reported_and_its_segments_and_sockets_are_cleared(
     started: Started,
 ) -> None:
@@ -151,7 +100,7 @@ def test_a_killed_kernel_is_reported_and_its_segments_and_sockets_are_cleared(
     assert not Path("/dev/shm/cl.0badc0d2.1").exists()
 
 
-@with_kernel("stubborn")
+@with_kernel("stubborn", "plain", "machine")
 def test_a_kernel_that_does_not_go_down_in_time_is_killed(started: Started) -> None:
     started.ready()
     os.kill(started.process.pid, signal.SIGTERM)

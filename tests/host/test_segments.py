@@ -14,6 +14,7 @@ from caplab.kernel.core.effects import (
     GrantSegment,
     WithdrawSegment,
 )
+from caplab.kernel.host import segments as segments_module
 from caplab.kernel.host.segments import SHM, Segments
 
 PREFIX = f"cl.{os.urandom(4).hex()}."
@@ -108,3 +109,65 @@ def test_what_is_left_at_the_end_is_destroyed_and_counted(segments: Segments) ->
     segments.destroy(DestroySegment(2))
     assert segments.destroy_all() == 2
     assert segments.destroy_all() == 0
+
+
+@pytest.fixture
+def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Segments]:
+    """Segments whose PDs have folders, all of it in a folder of the test's."""
+    monkeypatch.setattr(segments_module, "SHM", tmp_path)
+    segments = Segments(folders=True)
+    create(segments, 1)
+    yield segments
+    segments.destroy_all()
+    assert [each for each in tmp_path.rglob("*") if not each.is_dir()] == []
+
+
+def granted(kind: str, pd: int) -> list[str]:
+    return sorted(os.listdir(segments_module.SHM / kind / str(pd)))
+
+
+def test_a_grant_is_a_link_in_the_pds_own_folder(shown: Segments) -> None:
+    shown.admit(7)
+    shown.grant(GrantSegment(1, 8, True))
+    shown.grant(GrantSegment(1, 9, False))
+    assert granted(".pd", 7) == granted(".ro", 7) == granted(".ro", 8) == granted(".pd", 9) == []
+    assert granted(".pd", 8) == granted(".ro", 9) == [f"{PREFIX}1"]
+    link = segments_module.SHM / ".pd" / "8" / f"{PREFIX}1"
+    assert link.samefile(segments_module.SHM / f"{PREFIX}1")
+
+
+def test_a_pd_may_be_another_user_whatever_the_umask(shown: Segments) -> None:
+    umask = os.umask(0o077)
+    create(shown, 2)
+    shown.grant(GrantSegment(2, 8, True))
+    os.umask(umask)
+    link = segments_module.SHM / ".pd" / "8" / f"{PREFIX}2"
+    assert link.stat().st_mode & 0o777 == 0o666
+    assert {each.stat().st_mode & 0o777 for each in (link.parent, link.parent.parent)} == {0o755}
+
+
+def test_a_withdrawn_segment_is_in_the_folder_no_more_and_others_keep_it(shown: Segments) -> None:
+    for pd in (8, 9):
+        shown.grant(GrantSegment(1, pd, True))
+    shown.withdraw(WithdrawSegment(1, 8))
+    assert (granted(".pd", 8), granted(".pd", 9)) == ([], [f"{PREFIX}1"])
+
+
+def test_a_grant_that_says_read_only_takes_the_place_of_one_that_did_not(shown: Segments) -> None:
+    shown.grant(GrantSegment(1, 8, True))
+    shown.grant(GrantSegment(1, 8, False))
+    assert (granted(".pd", 8), granted(".ro", 8)) == ([], [f"{PREFIX}1"])
+
+
+def test_a_destroyed_segment_is_in_no_folder(shown: Segments) -> None:
+    shown.grant(GrantSegment(1, 8, True))
+    shown.grant(GrantSegment(1, 9, False))
+    shown.destroy(DestroySegment(1))
+    assert granted(".pd", 8) == granted(".ro", 9) == []
+
+
+def test_the_folders_of_a_dead_pd_go(shown: Segments) -> None:
+    shown.grant(GrantSegment(1, 8, True))
+    shown.dismiss(8)
+    assert not (segments_module.SHM / ".pd" / "8").exists()
+    shown.withdraw(WithdrawSegment(1, 8))  # what the kernel says of it afterwards

@@ -113,13 +113,9 @@ def test_a_signal_before_the_system_has_booted_ends_it_all_the_same(idle: dict[s
 
 
 def test_a_kernel_whose_launcher_has_ended_does_not_start(idle: dict[str, Any]) -> None:
-    # The child of a process that is not the channel's maker: the launcher died in between.
-    forked = (
-        "import os\n"
-        "if (pid := os.fork()):\n"
-        "    sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
-    )
-    with KernelProcess(idle, forked) as kernel:
+    waits = "import select\nselect.select([int(sys.argv[-1])], [], [])\n"
+    with KernelProcess(idle, waits) as kernel:
+        kernel.channel.close()
         assert kernel.wait() == 2
         assert b"the launcher has ended already" in kernel.printed
 
