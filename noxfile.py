@@ -29,6 +29,15 @@ def crash(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """The wire, with a hundred times the examples of the everyday run."""
+    session.install("-e", ".[dev]")
+    examples = {"CAPLAB_FUZZ": "40000"}
+    wire = "tests/host/test_wire_fuzz.py"
+    session.run("pytest", wire, "--timeout=0", *session.posargs, env=examples)
+
+
+@nox.session
 def slow(session: nox.Session) -> None:
     """The tests that take longer than ten seconds each."""
     session.install("-e", ".[dev]")

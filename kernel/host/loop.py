@@ -325,7 +325,7 @@ class Loop:
 
     def _sender(self, part: Any) -> Peer | None:
         """Over whose connection a part came, if it has been introduced and is still there."""
-        return self._links.of(part.get(zmq.SRCFD))
+        return self._links.of(_source(part)[0])
 
     def _too_many(self, tcb: int) -> None:
         if tcb in self._ids:
@@ -357,11 +357,12 @@ class Loop:
         now = time.monotonic_ns()
         pid = self._pids[peer.pd]
         if routing_id not in self._tcbs:
-            if frame.get("Peer-Address").rpartition(":")[2] != str(pid):
+            fd, sender = _source(frame)
+            if sender != pid:
                 self.ignored += 1
                 self.feed(BadFrame(now, peer.tcb, "another process has used its routing id"))
                 return
-            self._links.add(frame.get(zmq.SRCFD), pid, peer)
+            self._links.add(fd, pid, peer)
             self._tcbs[routing_id] = peer.tcb
         self.feed(Syscall(now, peer.tcb, frame.bytes))
 
@@ -381,6 +382,17 @@ class Loop:
         self.hangups.close()
         self._router.close()
         self._context.term()
+
+
+def _source(part: Any) -> tuple[int, int]:
+    """The connection that a part came over, and the process at its other end.
+
+    Whoever speaks the ZMTP of 2010, which ZeroMQ still understands, is nobody: -1.
+    """
+    try:
+        return part.get(zmq.SRCFD), int(part.get("Peer-Address").rpartition(":")[2])
+    except (zmq.ZMQError, ValueError):
+        return -1, -1
 
 
 def _routing_id() -> bytes:

@@ -102,6 +102,22 @@ def test_a_peer_that_speaks_zmtp_by_hand_is_heard_like_any_other(lab: LoopLab) -
         assert (call.tcb, call.frame) == (1, b"by hand")
 
 
+def test_who_speaks_the_first_zmtp_is_nobody_whatever_its_id(lab: LoopLab) -> None:
+    (one,), (two,) = lab.pd(1, 1), lab.pd(2, 2)
+    honest = lab.peer(two)
+    for routing_id in (b"", b"x", one):
+        with RawPeer(lab.address, b"") as raw:
+            for part in (routing_id, b"of no process", b"x", one, two):
+                raw.send(bytes([len(part) + 1, 0]) + part)  # ZMTP 1.0 has no greeting
+            raw.half_close()
+            assert raw.gone()
+        for _ in range(10):
+            honest.send(b"mine")
+            assert honest.recv() == b"mine"
+    assert {event.tcb for event in lab.kernel.seen(BadFrame)} == {1}
+    assert set(heard(lab)) == {b"mine"}
+
+
 def test_an_unfinished_message_is_not_heard_and_keeps_nobody_waiting(lab: LoopLab) -> None:
     (one,), (two,) = lab.pd(1, 1), lab.pd(2, 2)
     honest = lab.peer(two)

@@ -72,6 +72,13 @@ class RawPeer:
             pass
         return True
 
+    def half_close(self) -> None:
+        """Say that nothing more comes."""
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # the other end was faster
+
     def close(self) -> None:
         self.socket.close()
 
