@@ -443,6 +443,8 @@ def pd_create(
     devices: Any,
     serves: Any,
     path: Any,
+    faults: Any,
+    untyped: Any,
     receive: SlotPath | None = None,
 ) -> Answer:
     """Make a PD that runs a program; it starts with PD_Start."""
@@ -458,6 +460,8 @@ def pd_create(
             "devices": devices,
             "serves": serves,
             "path": path,
+            "faults": faults,
+            "untyped": untyped,
         },
         (),
         receive,
