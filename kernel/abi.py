@@ -12,6 +12,7 @@ landed in). All integers are little-endian.
 
 from enum import IntEnum, IntFlag
 from struct import Struct
+from typing import NamedTuple
 
 VERSION = 1
 
@@ -119,6 +120,12 @@ class Status(IntEnum):
     REPLY_DROPPED = 20
     TIMED_OUT = 21
     CANCELLED = 22
+    NEVER_HELD = 23
+    """A resource or an RDE that the PD does not hold and never did; or that never was."""
+    WRONG_TYPE = 24
+    PD_DEAD = 25
+    OTHER_SPACE = 26
+    NOT_MANAGER = 27
     STOP = 32
     """The system is going down or the PD restarts: the runtime raises Stop."""
     CRASH = 33
@@ -141,6 +148,9 @@ class ObjectType(IntEnum):
     PD = 16
     SERVICE = 17
     DEVICE = 18
+    RESSPC = 19
+    SLAB = 21
+    """A page of untyped memory that pays for the root task's records."""
 
 
 class Inv(IntEnum):
@@ -183,8 +193,21 @@ class Inv(IntEnum):
     PD_CRASH = 87
     PD_SUSPEND = 88
     PD_RESUME = 89
+    PD_SEND = 91
+    PD_SHARE_RDE = 92
+    PD_REMOVE_RDE = 93
+    PD_RDES = 94
     PD_CREATE = 96
+    RESSPC_CONNECT = 101
     DEVICE_CLAIM = 112
+    RESSPC_MAP = 128
+    RESSPC_CREATE = 129
+    RESSPC_GIVE = 130
+    RESSPC_REVOKE = 131
+    RESSPC_DELETE = 132
+    RESSPC_DESTROY = 133
+    RESSPC_ISSUE = 134
+    RESSPC_INFO = 135
 
 
 class LookupFailure(IntEnum):
@@ -221,7 +244,32 @@ RETYPE_MAX = 256
 NOTIFICATION_TYPE = 255
 """Type byte of a badge that is a notification word."""
 WORK_BIT, INTERRUPT_BIT = 1 << 0, 1 << 1
+
+
+class ResourceType(IntEnum):
+    """Types of resource the root task itself serves; those of servers follow them."""
+
+    ADS = 1
+    VMR = 2
+    MO = 3
+    CPU = 4
+    PCPU = 5
+    PD = 6
+    EP = 7
+    RESSPC = 8
+
+
+FIRST_DYNAMIC_TYPE, LAST_DYNAMIC_TYPE = 10, NOTIFICATION_TYPE - 1
+SPACE_RESSPC, SPACE_PD, SPACE_ADS, SPACE_MO, SPACE_CPU, SPACE_EP = 1, 2, 3, 4, 5, 6
+"""The spaces there are from the start, the root task's; the numbers of others begin at 16."""
+FIRST_SPACE, LAST_SPACE = 16, (1 << 16) - 2
+FIRST_OBJECT, LAST_OBJECT = 1, (1 << 24) - 2
 BADGE_OBJ_ID_NULL = (1 << 24) - 1
+"""The object of a badge that names no resource: a request on an RDE."""
+CLIENT_MAX = (1 << 16) - 1
+"""PD numbers that fit a badge."""
+PRICE_RESOURCE, PRICE_HOLD, PRICE_SPACE, PRICE_PD = 32, 32, 512, PAGE_SIZE
+"""Bytes of untyped that the root task's records cost whoever asks; an RDE is a hold."""
 
 
 REGISTERS = (
@@ -256,3 +304,22 @@ class FaultLabel(IntEnum):
 def notification_badge(bits: int) -> int:
     """Badge of a notification capability: type 255 above 56 bits that OR."""
     return NOTIFICATION_TYPE << 56 | bits & ((1 << 56) - 1)
+
+
+class Badge(NamedTuple):
+    """The parts of a resource badge."""
+
+    type: int
+    space: int
+    client: int
+    object: int
+
+
+def resource_badge(kind: int, space: int, client: int, number: int) -> int:
+    """Badge of a resource capability: type 8 bits, space 16, client 16, object 24."""
+    return kind << 56 | space << 40 | client << 24 | number
+
+
+def badge_parts(badge: int) -> Badge:
+    """A resource badge taken apart; with the object BADGE_OBJ_ID_NULL it is an RDE's."""
+    return Badge(badge >> 56, badge >> 40 & 0xFFFF, badge >> 24 & 0xFFFF, badge & 0xFFFFFF)

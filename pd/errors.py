@@ -208,6 +208,36 @@ class Cancelled(_Explained):
     sentence = "the call was cancelled"
 
 
+class NeverHeld(CapError):
+    """The PD does not hold that resource or RDE, and never did; or there never was one."""
+
+    sentence = "it is not held, and never was"
+
+
+class WrongType(CapError):
+    """A resource of another type, or a type that nobody serves."""
+
+    sentence = "that is another type of resource, or none that anybody serves"
+
+
+class PdDead(CapError):
+    """The PD that something was to be given to, or taken from, is dead."""
+
+    sentence = "the PD is dead"
+
+
+class OtherSpace(CapError):
+    """The object belongs to another space."""
+
+    sentence = "the object belongs to another space"
+
+
+class NotManager(CapError):
+    """Only the manager of the space may do this."""
+
+    sentence = "only the manager of the space may do this"
+
+
 class PeerDied(_Explained, ConnectionError):
     """The PD that would have answered is gone.
 
@@ -248,6 +278,11 @@ _ERRORS: dict[int, type[CapError]] = {
     Status.REPLY_DROPPED: PeerDied,
     Status.TIMED_OUT: IpcTimeout,
     Status.CANCELLED: Cancelled,
+    Status.NEVER_HELD: NeverHeld,
+    Status.WRONG_TYPE: WrongType,
+    Status.PD_DEAD: PdDead,
+    Status.OTHER_SPACE: OtherSpace,
+    Status.NOT_MANAGER: NotManager,
 }
 
 

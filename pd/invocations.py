@@ -372,7 +372,7 @@ def pd_lookup(
 
 
 def pd_get_work(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
-    """Fetch at most 16 items of work; asking shows that the items fetched before are done."""
+    """Fetch at most 16 items of work; asking shows that what the caller fetched before is done."""
     return invoke_map(transport, cptr, 82, {}, (), receive)
 
 
@@ -432,6 +432,40 @@ def pd_resume(transport: Transport, cptr: int, *, receive: SlotPath | None = Non
     return invoke_map(transport, cptr, 89, {}, (), receive)
 
 
+def pd_send(
+    transport: Transport, cptr: int, cap: int, *, name: Any, receive: SlotPath | None = None
+) -> Answer:
+    """Send a capability to a PD, which then holds what it names in its own right."""
+    return invoke_map(transport, cptr, 91, {"name": name}, (cap,), receive)
+
+
+def pd_share_rde(
+    transport: Transport,
+    cptr: int,
+    *,
+    type: Any,
+    space: Any,
+    name: Any,
+    receive: SlotPath | None = None,
+) -> Answer:
+    """Give a PD an RDE that the caller has; one that it has already stays where it is."""
+    return invoke_map(
+        transport, cptr, 92, {"type": type, "space": space, "name": name}, (), receive
+    )
+
+
+def pd_remove_rde(
+    transport: Transport, cptr: int, *, type: Any, space: Any, receive: SlotPath | None = None
+) -> Answer:
+    """Take RDEs from a PD, and every copy made of them."""
+    return invoke_map(transport, cptr, 93, {"type": type, "space": space}, (), receive)
+
+
+def pd_rdes(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
+    """List the RDEs of a PD: the spaces it may ask for resources."""
+    return invoke_map(transport, cptr, 94, {}, (), receive)
+
+
 def pd_create(
     transport: Transport,
     cptr: int,
@@ -443,8 +477,6 @@ def pd_create(
     devices: Any,
     serves: Any,
     path: Any,
-    faults: Any,
-    untyped: Any,
     receive: SlotPath | None = None,
 ) -> Answer:
     """Make a PD that runs a program; it starts with PD_Start."""
@@ -460,10 +492,35 @@ def pd_create(
             "devices": devices,
             "serves": serves,
             "path": path,
-            "faults": faults,
-            "untyped": untyped,
         },
         (),
+        receive,
+    )
+
+
+def resspc_connect(
+    transport: Transport,
+    cptr: int,
+    endpoint: int,
+    *,
+    type_name: Any,
+    client: Any,
+    pd_depth: Any,
+    space_depth: Any,
+    receive: SlotPath | None = None,
+) -> Answer:
+    """Make a resource space that the caller manages, and give a client its RDE."""
+    return invoke_map(
+        transport,
+        cptr,
+        101,
+        {
+            "type_name": type_name,
+            "client": client,
+            "pd_depth": pd_depth,
+            "space_depth": space_depth,
+        },
+        (endpoint,),
         receive,
     )
 
@@ -476,3 +533,63 @@ def device_claim(
     seL4: seL4_IRQControl_Get
     """
     return invoke_map(transport, cptr, 112, {"slot": slot}, (), receive)
+
+
+def resspc_map(
+    transport: Transport, cptr: int, *, space: Any, receive: SlotPath | None = None
+) -> Answer:
+    """Say that this space is built on another, which its manager uses."""
+    return invoke_map(transport, cptr, 128, {"space": space}, (), receive)
+
+
+def resspc_create(
+    transport: Transport, cptr: int, *, object: Any, receive: SlotPath | None = None
+) -> Answer:
+    """Make a resource, which nobody holds yet."""
+    return invoke_map(transport, cptr, 129, {"object": object}, (), receive)
+
+
+def resspc_give(
+    transport: Transport, cptr: int, *, object: Any, pd: Any, receive: SlotPath | None = None
+) -> Answer:
+    """Let a PD hold a resource: it gets a capability that this space's server will know it by."""
+    return invoke_map(transport, cptr, 130, {"object": object, "pd": pd}, (), receive)
+
+
+def resspc_revoke(
+    transport: Transport,
+    cptr: int,
+    *,
+    object: Any,
+    pd: Any,
+    count: Any,
+    receive: SlotPath | None = None,
+) -> Answer:
+    """Take a resource from one PD, or let it count less. The manager is not told: it asked."""
+    return invoke_map(
+        transport, cptr, 131, {"object": object, "pd": pd, "count": count}, (), receive
+    )
+
+
+def resspc_delete(
+    transport: Transport, cptr: int, *, object: Any, receive: SlotPath | None = None
+) -> Answer:
+    """Delete a resource: every hold of every PD goes, however often it counts."""
+    return invoke_map(transport, cptr, 132, {"object": object}, (), receive)
+
+
+def resspc_destroy(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
+    """Destroy the space: every resource, hold and RDE in it."""
+    return invoke_map(transport, cptr, 133, {}, (), receive)
+
+
+def resspc_issue(
+    transport: Transport, cptr: int, *, pd: Any, name: Any, receive: SlotPath | None = None
+) -> Answer:
+    """Give a PD an RDE of this space: a capability to ask its server for resources."""
+    return invoke_map(transport, cptr, 134, {"pd": pd, "name": name}, (), receive)
+
+
+def resspc_info(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
+    """Look at a space."""
+    return invoke_map(transport, cptr, 135, {}, (), receive)

@@ -48,7 +48,7 @@ class Endpoint:
         self.readers = 0
         """Read capabilities in CSpaces that a live TCB reaches; at zero the endpoint is deaf."""
         self.badges: dict[int, int] = {}
-        """Capabilities per badge, unbadged ones not counted."""
+        """Capabilities per badge, unbadged ones and the root task's own not counted."""
         self.cause: Cause | None = None
         """How it became deaf."""
         self.owner: Any = None
@@ -58,7 +58,7 @@ class Endpoint:
 def attach(k: Kernel, slot: Slot, cap: Cap) -> None:
     endpoint: Endpoint = cap.obj
     endpoint.refs += 1
-    if cap.badge:
+    if cap.badge and slot.cnode.pd.number:
         endpoint.badges[cap.badge] = endpoint.badges.get(cap.badge, 0) + 1
     if cap.rights & _READ:
         slot.cnode.reads[slot.index] = endpoint
@@ -73,7 +73,7 @@ def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
         slot.cnode.reads.pop(slot.index, None)
         if slot.cnode.live:
             unread(k, endpoint, cause)
-    if cap.badge:
+    if cap.badge and slot.cnode.pd.number:
         left = endpoint.badges[cap.badge] - 1
         if left:
             endpoint.badges[cap.badge] = left

@@ -20,7 +20,7 @@ def violations(k: Kernel) -> list[str]:
     found: list[str] = []
     for number, check in enumerate(INVARIANTS, 1):
         found += [f"I{number}: {text}" for text in check(k)]
-    return found
+    return found + k.root.violations(k)
 
 
 def _filled(k: Kernel) -> list[Slot]:
@@ -108,7 +108,7 @@ def counts_equal(k: Kernel) -> Iterator[str]:
         assert cap is not None
         refs[id(cap.obj)] += 1
         if cap.type == ObjectType.ENDPOINT:
-            badges[id(cap.obj), cap.badge] += 1
+            badges[id(cap.obj), cap.badge] += bool(slot.cnode.pd.number)
             readers[id(cap.obj)] += bool(slot.cnode.live and cap.rights & Rights.READ)
     for kind in (ObjectType.ENDPOINT, ObjectType.NOTIFICATION, ObjectType.FRAME):
         for found in _objects(k, kind):
@@ -117,7 +117,8 @@ def counts_equal(k: Kernel) -> Iterator[str]:
     for endpoint in _objects(k, ObjectType.ENDPOINT):
         if readers[id(endpoint)] != endpoint.readers:
             yield f"endpoint {endpoint.number} counts {endpoint.readers} readers"
-        held = {badge: n for (one, badge), n in badges.items() if one == id(endpoint) and badge}
+        mine = {badge: n for (one, badge), n in badges.items() if one == id(endpoint)}
+        held = {badge: n for badge, n in mine.items() if badge and n}
         if held != endpoint.badges:
             yield f"endpoint {endpoint.number} counts badges {endpoint.badges}, not {held}"
 

@@ -28,7 +28,7 @@ from caplab.kernel.core import (
 )
 from caplab.kernel.core.cap import Cap
 from caplab.kernel.core.outcome import Outcome
-from caplab.kernel.root import device, pd_calls, service
+from caplab.kernel.root import connect, device, directory, ledger, pd_calls, resspc, service
 
 if TYPE_CHECKING:
     from caplab.kernel.core.kernel import Kernel
@@ -85,6 +85,7 @@ _DEST = ("dest_index", "dest_depth", "src_index", "src_depth")
 _PATH = ("index", "depth")
 _TCB, _CNODE, _IRQ = ObjectType.TCB, ObjectType.CNODE, ObjectType.IRQ_HANDLER
 _FRAME, _PD, _DOMAIN = ObjectType.FRAME, ObjectType.PD, ObjectType.DOMAIN_SET
+_RESSPC = ObjectType.RESSPC
 
 INVOCATIONS: tuple[Invocation, ...] = (
     Invocation(Inv.TCB_SUSPEND, "tcb_suspend", _TCB, tcb.suspend),
@@ -229,17 +230,67 @@ INVOCATIONS: tuple[Invocation, ...] = (
     Invocation(Inv.PD_CRASH, "pd_crash", _PD, pd_calls.crash, ("how", "after"), body="msgpack"),
     Invocation(Inv.PD_SUSPEND, "pd_suspend", _PD, pd_calls.suspend, body="msgpack"),
     Invocation(Inv.PD_RESUME, "pd_resume", _PD, pd_calls.resume, body="msgpack"),
+    Invocation(Inv.PD_SEND, "pd_send", _PD, directory.send, ("name",), ("cap",), "msgpack"),
+    Invocation(
+        Inv.PD_SHARE_RDE,
+        "pd_share_rde",
+        _PD,
+        directory.share,
+        ("type", "space", "name"),
+        body="msgpack",
+    ),
+    Invocation(
+        Inv.PD_REMOVE_RDE,
+        "pd_remove_rde",
+        _PD,
+        directory.remove,
+        ("type", "space"),
+        body="msgpack",
+    ),
+    Invocation(Inv.PD_RDES, "pd_rdes", _PD, directory.listing, body="msgpack"),
     Invocation(
         Inv.PD_CREATE,
         "pd_create",
         ObjectType.SERVICE,
         service.create_pd,
-        ("name", "run", "args", "threads", "devices", "serves", "path", "faults", "untyped"),
+        ("name", "run", "args", "threads", "devices", "serves", "path"),
         body="msgpack",
+    ),
+    Invocation(
+        Inv.RESSPC_CONNECT,
+        "resspc_connect",
+        ObjectType.SERVICE,
+        connect.connect,
+        ("type_name", "client", "pd_depth", "space_depth"),
+        ("endpoint",),
+        "msgpack",
     ),
     Invocation(
         Inv.DEVICE_CLAIM, "device_claim", ObjectType.DEVICE, device.claim, ("slot",), body="msgpack"
     ),
+    Invocation(Inv.RESSPC_MAP, "resspc_map", _RESSPC, resspc.map_space, ("space",), body="msgpack"),
+    Invocation(
+        Inv.RESSPC_CREATE, "resspc_create", _RESSPC, resspc.create, ("object",), body="msgpack"
+    ),
+    Invocation(
+        Inv.RESSPC_GIVE, "resspc_give", _RESSPC, resspc.give, ("object", "pd"), body="msgpack"
+    ),
+    Invocation(
+        Inv.RESSPC_REVOKE,
+        "resspc_revoke",
+        _RESSPC,
+        resspc.revoke,
+        ("object", "pd", "count"),
+        body="msgpack",
+    ),
+    Invocation(
+        Inv.RESSPC_DELETE, "resspc_delete", _RESSPC, resspc.delete, ("object",), body="msgpack"
+    ),
+    Invocation(Inv.RESSPC_DESTROY, "resspc_destroy", _RESSPC, resspc.destroy, body="msgpack"),
+    Invocation(
+        Inv.RESSPC_ISSUE, "resspc_issue", _RESSPC, resspc.issue, ("pd", "name"), body="msgpack"
+    ),
+    Invocation(Inv.RESSPC_INFO, "resspc_info", _RESSPC, resspc.info, body="msgpack"),
 )
 
 ROWS: dict[int, Syscall] = {int(row.number): row for row in SYSCALLS}
@@ -260,5 +311,7 @@ OBJECTS: dict[int, ModuleType] = {
     ObjectType.PD: pd_calls,
     ObjectType.SERVICE: service,
     ObjectType.DEVICE: device,
+    ObjectType.RESSPC: resspc,
+    ObjectType.SLAB: ledger,
 }
 """Per type of object: the file whose `attach` and `detach` count its capabilities."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgpack
 
-from caplab.kernel.abi import SLOT_FIRST_FREE, SLOT_FIRST_ROOT, Status
+from caplab.kernel.abi import ROOT_SLOTS, SLOT_FIRST_FREE, SLOT_FIRST_ROOT, WORD_BITS, Status
 from caplab.kernel.core.outcome import Result, error
 
 if TYPE_CHECKING:
@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
     from caplab.kernel.core.cap import Slot
     from caplab.kernel.core.tcb import TCB
+    from caplab.kernel.root.pd import PD
 
 Kind = type | tuple[type, ...]
+NAME_MAX = 64
+"""Characters of a name in a PD's environment."""
 
 
 def unpack(caller: TCB, kinds: Mapping[str, Kind]) -> dict[str, Any] | Result:
@@ -49,3 +52,28 @@ def own_slot(caller: TCB, index: int) -> Slot | Result:
         return error(Status.RANGE_ERROR, SLOT_FIRST_FREE, SLOT_FIRST_ROOT - 1)
     slot = caller.pd.cspace.slot(index)
     return slot if slot.cap is None else error(Status.DELETE_FIRST)
+
+
+def receive_slot(caller: TCB) -> Slot | Result:
+    """The empty slot of the PD's own half that it named for a capability.
+
+    Errors: FAILED_LOOKUP (none named), RANGE_ERROR, DELETE_FIRST
+    """
+    path = caller.request.path
+    if path is None or path[0] != 0 or path[2] != WORD_BITS:
+        return error(Status.FAILED_LOOKUP, 0)
+    return own_slot(caller, path[1])
+
+
+def name_refused(target: PD, name: str) -> Result | None:
+    """Why a capability may not have that name in a PD's environment, if there is a reason.
+
+    Errors: INVALID_ARGUMENT, DELETE_FIRST, NOT_ENOUGH_MEMORY (too many names)
+    """
+    if not 1 <= len(name) <= NAME_MAX:
+        return error(Status.INVALID_ARGUMENT, 0)
+    entry = target.names.get(name)
+    if entry is None:
+        return error(Status.NOT_ENOUGH_MEMORY, 0) if len(target.names) >= ROOT_SLOTS else None
+    # A name whose capability is gone may be given to another.
+    return None if target.cspace.slot(entry.slot).cap is None else error(Status.DELETE_FIRST)

@@ -19,7 +19,8 @@ from caplab.kernel.core.effects import Announce, Answer
 from caplab.kernel.core.outcome import Result
 from caplab.kernel.core.states import DEAD, JOB
 from caplab.kernel.core.sweep import Sweep
-from caplab.kernel.root import work
+from caplab.kernel.root import ledger, work
+from caplab.kernel.root.cleanup import Aftermath
 from caplab.kernel.root.report import Report
 
 if TYPE_CHECKING:
@@ -88,16 +89,17 @@ def _begin(k: Kernel, root: RootTask, pd: PD, status: int) -> None:
 class Burial(Sweep):
     """The sweep of a dead PD's CSpace, and what follows when it is empty."""
 
-    __slots__ = ("pd", "root")
+    __slots__ = ("after", "pd", "root")
 
     def __init__(self, pd: PD, root: RootTask, cause: Cause) -> None:
         super().__init__([pd.cspace], cause)
         self.pd = pd
         self.root = root
+        self.after = Aftermath(root, pd, cause)
 
     def run(self, k: Kernel, units: int) -> bool:
         self.root.active = self.pd.report
-        finished = super().run(k, units)
+        finished = super().run(k, units) and self.after.run(k, k.units)
         self.root.active = None
         return finished
 
@@ -115,6 +117,7 @@ class Burial(Sweep):
         pd.tcbs = []
         pd.endpoint = pd.notification = None
         pd.users.clear()
+        ledger.release(k, pd)
         pd.state = "dead"
         root.active = None
         assert pd.report is not None
@@ -130,6 +133,9 @@ class Burial(Sweep):
 def settle(k: Kernel, item: WorkItem) -> None:
     """An item of work is done: answer whoever waits for its report, if that is complete now."""
     item.done = True
+    if item.record is not None:
+        ledger.refund(k, item.record)
+        item.record = None
     # The report has the item and the item the report, and nobody collects cycles here.
     report, item.report = item.report, None
     if report is not None and report.complete:

@@ -65,7 +65,7 @@ def _why(one: PD) -> str:
 
 def record(one: PD) -> list[Any]:
     """What the root task knows of a PD and acts by, as plain data for the state hash."""
-    queued = [[item.kind, item.badge, item.endpoint.number] for item in one.work]
+    queued = [item.record_state() for item in one.work]
     return [
         one.number,
         one.name,
@@ -76,7 +76,8 @@ def record(one: PD) -> list[Any]:
         [list(arm) for arm in one.arms],
         [[name, *map(int, entry[:2])] for name, entry in one.names.items()],
         one.next_badge,
-        [queued, len(one.fetched)],
+        [queued, [item.record_state() for item in one.fetched.values()]],
+        [slab.left for slab in one.slabs.values()],
         one.refs,
     ]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgpack
 
-from caplab.kernel.abi import ROOT_SLOTS, ObjectType, Rights, Status
+from caplab.kernel.abi import ObjectType, Rights, Status
 from caplab.kernel.core import blocking, cspace
 from caplab.kernel.core import cap as caps
 from caplab.kernel.core.cap import Cap, Cause, Slot
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from caplab.kernel.root.task import RootTask
 
 MAX_PAGES = 4096
-NAME_MAX = 64
-"""Characters of a name in a PD's environment."""
 _NONE = type(None)
 
 
@@ -77,15 +75,17 @@ def _entry(one: PD, entry: Entry) -> dict[str, Any]:
 
 
 def get_work(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
-    """Fetch at most 16 items of work; asking shows that the items fetched before are done.
+    """Fetch at most 16 items of work; asking shows that what the caller fetched before is done.
 
     Object: PD, the caller's own
-    Answer: items: maps with kind (`client-gone`), badge, and endpoint (its slot, or 0)
+    Answer: items: maps with id, kind and space (0: none), extraction first: `free` with object,
+        pd and count: that PD holds it no more; `destroy`: the space was taken away; `client-gone`
+        with badge, endpoint (its slot, or 0) and pd (0, or the PD whose RDE it was)
     Errors: INVALID_CAPABILITY (another PD's)
     """
     if cap.obj is not caller.pd:
         return error(Status.INVALID_CAPABILITY, 0)
-    items, finished = work.fetch(cap.obj)
+    items, finished = work.fetch(cap.obj, caller)
     for item in finished:
         death.settle(k, item)
     return done(items=items)
@@ -128,10 +128,11 @@ def install(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     arguments = bodies.unpack(caller, kinds)
     if isinstance(arguments, Result):
         return arguments
-    return _install(k, caller, cap.obj, arguments)
+    return install_copy(k, caller, cap.obj, arguments)
 
 
-def _install(k: Kernel, caller: TCB, target: PD, arguments: dict[str, Any]) -> Outcome:
+def install_copy(k: Kernel, caller: TCB, target: PD, arguments: dict[str, Any]) -> Outcome:
+    """Put the capability that was sent into the PD's CSpace; errors as PD_Install."""
     sent = caller.request.caps
     if not sent:
         return error(Status.TRUNCATED_MESSAGE)
@@ -151,7 +152,7 @@ def _install(k: Kernel, caller: TCB, target: PD, arguments: dict[str, Any]) -> O
         return error(new)
     name = arguments["name"]
     if name is not None:
-        refused = _name_refused(target, name)
+        refused = bodies.name_refused(target, name)
         if refused is not None:
             return refused
     slot: Slot | Result | None = target.free_slot()
@@ -161,22 +162,13 @@ def _install(k: Kernel, caller: TCB, target: PD, arguments: dict[str, Any]) -> O
         return slot
     if slot is None:
         return error(Status.NOT_ENOUGH_MEMORY, 0)
+    target.claim(slot)
     k.put(slot, new, source, caller.pd.name)
     if name is not None:
         target.names[name] = Entry(slot.index, int(new.type), caller.pd.name)
     if new.type == ObjectType.ENDPOINT and new.rights & Rights.READ:
         new.obj.owner = target
     return done(slot=slot.index)
-
-
-def _name_refused(target: PD, name: str) -> Result | None:
-    if not 1 <= len(name) <= NAME_MAX:
-        return error(Status.INVALID_ARGUMENT, 0)
-    entry = target.names.get(name)
-    if entry is None:
-        return error(Status.NOT_ENOUGH_MEMORY, 0) if len(target.names) >= ROOT_SLOTS else None
-    # A name whose capability is gone may be given to another.
-    return None if target.cspace.slot(entry.slot).cap is None else error(Status.DELETE_FIRST)
 
 
 def start(k: Kernel, caller: TCB, cap: Cap) -> Outcome:

@@ -8,24 +8,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from caplab.kernel.abi import Status, Sys
+from caplab.kernel.abi import FIRST_DYNAMIC_TYPE, FIRST_SPACE, Status, Sys
 from caplab.kernel.core import gate
 from caplab.kernel.core.effects import Announce, Answer, Kill, Stop
 from caplab.kernel.core.irq import IRQ
 from caplab.kernel.core.outcome import Result
 from caplab.kernel.core.states import INACTIVE
 from caplab.kernel.core.tcb import TCB
-from caplab.kernel.root import death, look, operator, pd, stop, work
+from caplab.kernel.root import connect, death, holds, look, operator, pd, space, stop, truths, work
 from caplab.kernel.root.device import Device
 from caplab.kernel.root.pd import PD, regate
 from caplab.kernel.root.report import Report
-from caplab.kernel.root.service import Service
+from caplab.kernel.root.service import SERVICES, Service
+from caplab.kernel.root.space import Hold, Resource, Space
 
 if TYPE_CHECKING:
-    from caplab.kernel.core.cap import Slot
+    from caplab.kernel.core.cap import Cause, Slot
     from caplab.kernel.core.endpoint import Endpoint
     from caplab.kernel.core.events import Boot, Exited, Operator, Started
     from caplab.kernel.core.kernel import Kernel
+    from caplab.kernel.root.ledger import Record
 
 REASON_MAX = 300
 """Characters of an exception's last line that become the reason; the log has all of it."""
@@ -44,6 +46,13 @@ class RootTask:
         """The newest PD of each name."""
         self.services: dict[str, Service] = {}
         self.devices: dict[str, Device] = {}
+        self.spaces: dict[int, Space] = {}
+        """Resource spaces by number, oldest first."""
+        self.types: dict[str, int] = {}
+        """Codes of the types of resource that servers serve."""
+        self.next_space, self.next_type = FIRST_SPACE, FIRST_DYNAMIC_TYPE
+        self.cleanup: dict[str, Any] = {}
+        """The system's cleanup policy, as the manifest has it."""
         self.shm_prefix = ""
         self.system = ""
         self.active: Report | None = None
@@ -78,9 +87,13 @@ class RootTask:
         """The host's name for a memory object."""
         return f"{self.shm_prefix}{number}"
 
+    def violations(self, k: Kernel) -> list[str]:
+        """What is broken of the truths about the root task's records."""
+        return truths.violations(k, self)
+
     def describe(self) -> list[Any]:
         """The root task's part of the capability state; that a PD was heard of is statistics."""
-        return [look.record(one) for one in self.pds.values()]
+        return [*(look.record(one) for one in self.pds.values()), space.describe(self)]
 
     # -- events -----------------------------------------------------------------------------
 
@@ -93,7 +106,9 @@ class RootTask:
             gate.install(k)
         self.system = spec["name"]
         self.shm_prefix = spec["shm_prefix"]
-        self.services["pd"] = Service("pd", self)
+        self.cleanup = spec.get("cleanup") or {}
+        for service in SERVICES:
+            self.services[service] = Service(service, self)
         for number, name in enumerate(spec.get("uarts") or ()):
             irq = IRQ(number, name, self.new_slot())
             k.irqs[number] = irq
@@ -106,8 +121,7 @@ class RootTask:
             for entry in spec["pds"]
         ]
         for one in made:
-            if one.spec.get("serves"):
-                pd.serve(k, self, one)
+            connect.serve(k, self, one)
         for one in made:
             self._wire(k, one)
         for one in made:
@@ -115,7 +129,7 @@ class RootTask:
 
     def _wire(self, k: Kernel, one: PD) -> None:
         for name, provider in (one.spec.get("uses") or {}).items():
-            pd.use(k, one, name, self.latest[provider])
+            connect.use(k, self, one, name, self.latest[provider])
         if one.spec.get("faults"):
             pd.handle_faults(k, one, self.latest[one.spec["faults"]])
         for name in one.spec.get("manages") or ():
@@ -193,7 +207,17 @@ class RootTask:
         operator.doom(k, one, one.fault)
 
     def badge_gone(self, k: Kernel, endpoint: Endpoint, badge: int) -> None:
-        work.client_gone(k, endpoint, badge, self.active)
+        if not holds.badge_gone(k, self, endpoint, badge):
+            work.client_gone(k, endpoint, badge, self.active)
+
+    def reclaim(self, k: Kernel, record: Record, cause: Cause) -> None:
+        """The memory that paid for a record is taken back, and so is the record."""
+        if isinstance(record, Hold):
+            holds.reclaimed(k, record, cause)
+        elif isinstance(record, Resource):
+            holds.resource_reclaimed(k, record, cause)
+        elif isinstance(record, Space):
+            holds.start_destruction(k, record, cause)
 
     def act(self, k: Kernel, action: str, target: str, maker: int) -> None:
         report = self.active

@@ -132,6 +132,7 @@ def test_every_object_counts_its_capabilities() -> None:
         ObjectType.ENDPOINT,
         ObjectType.NOTIFICATION,
         ObjectType.REPLY,
+        ObjectType.SLAB,
     }
     assert kinds == set(OBJECTS)
     for module in OBJECTS.values():

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from caplab.kernel.abi import SLOT_CNODE, SLOT_PD, SLOT_TCB, ObjectType, Status, Sys
+from caplab.kernel.abi import (
+    SLOT_CNODE,
+    SLOT_PD,
+    SLOT_TCB,
+    ObjectType,
+    Status,
+    Sys,
+    resource_badge,
+)
 from caplab.kernel.core.invariants import violations
 from caplab.kernel.core.syscalls import INVOCATIONS, ROWS, Invocation
 from caplab.kernel.core.syscalls import Syscall as Row
@@ -36,9 +44,10 @@ def world() -> tuple[Lab, Thread]:
     lab = Lab(
         {
             "boss": {
-                "rdes": ["pd", "domain"],
+                "rdes": ["pd", "domain", "resspc"],
                 "devices": ["uart0", "uart1"],
                 "threads": 2,
+                "serves": {"space": "LOT"},
                 "manages": ["other", "dead"],
                 "uses": {"fs": "fs"},
             },
@@ -59,9 +68,20 @@ def world() -> tuple[Lab, Thread]:
     other = lab["other"]
     other.call("boss", caps=[SLOT_CNODE, SLOT_TCB])
     ok(lab["fs"].recv(slot=40))
+    make_spaces(lab, boss)
     boss.call("fs", slot=26)
     lab.die("dead")
     return lab, boss
+
+
+def make_spaces(lab: Lab, boss: Thread) -> None:
+    """Two spaces of its own, one of another PD, resources and holds."""
+    ok(boss.invoke("resspc_connect", "rde:resspc", caps=[20], type_name="CAR", receive=27))
+    for number in (1, 2):
+        ok(boss.invoke("resspc_create", "space", object=number))
+    ok(boss.invoke("resspc_give", "space", object=1, pd=lab.pd("other").number))
+    ok(boss.invoke("resspc_give", "space", object=2, pd=lab.pd("boss").number))
+    ok(boss.invoke("resspc_issue", "space", pd=lab.pd("boss").number))
 
 
 def targets(boss: Thread, row: Invocation) -> list[int]:
@@ -93,18 +113,23 @@ PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
     "name": st.sampled_from(["new", "new", None, "pd", "child"]),
     "run": st.just("x"),
     "how": st.sampled_from(["segv", "exit:3", "hang", "no"]),
-    "type": st.sampled_from([2, 3, 7, 1]),
+    "type_name": st.sampled_from(["LOT", "NEW", "pd", "no such", ""]),
+    "client": st.sampled_from([None, 1, 4, 5, 77, -1]),
+    "pd": st.sampled_from([1, 1, 2, 3, 4, 5, 77]),
+    "pd_depth": st.sampled_from([None, 0, 3, "all", -2, "none"]),
+    "space_depth": st.sampled_from([None, 0, 3, "all", -2]),
+    "space": st.sampled_from([None, 16, 17, 18]),
+    "object": st.sampled_from([1, 1, 2, None, 3, 0, 2**24 - 1, resource_badge(10, 16, 1, 1)])
+    | st.sampled_from([resource_badge(11, 17, 1, 1), resource_badge(10, 17, 1, 1), 2**64 - 1]),
     "badge": st.sampled_from([None, 5, 0, 2**64 - 1, -1]),
     "threads": st.sampled_from([None, 1, 2, 33]),
-    "serves": st.sampled_from([None, "endpoint", "x"]),
+    "serves": st.sampled_from([None, "endpoint", "x", {"space": "LOT"}, {"space": "pd"}]),
     "devices": st.sampled_from([None, ["uart0"], ["disk"]]),
     "signal": st.sampled_from([None, 9, 15, 18, 0, 65]),
     "after": st.sampled_from([None, 1, 100]),
     "pages": st.sampled_from([None, 1, 5000]),
     "args": st.sampled_from([None, {}, {"a": 1}]),
     "path": st.sampled_from([None, [], ["/x"]]),
-    "faults": st.none() | slot,
-    "untyped": st.none() | slot,
     "count": st.just(2),
     "resume": st.integers(0, 1),
 }
@@ -120,12 +145,15 @@ def call(row: Invocation, draw: Any) -> tuple[bytes | list[int], list[int]]:
         if wild:
             return draw(st.lists(small, max_size=7)), caps
         depth = st.sampled_from([64, 64, 64, 10, 65])
+        kinds = st.sampled_from([2, 3, 7, 1])
         words = {"dest_depth": depth, "src_depth": depth, "depth": depth, **PLAUSIBLE}
+        words["type"] = kinds
         given = [(draw(words.get(word, slot)) or 0) % 2**64 for word in row.words]
         return given + (draw(st.lists(small, max_size=3)) if row.rest else []), caps
     if wild and draw(st.booleans()):
         return draw(st.binary(max_size=12)), caps
-    body = {word: draw(PLAUSIBLE[word]) for word in row.words}
+    types = {"type": st.sampled_from(["LOT", "CAR", "pd", "resspc", "mo", "no"])}
+    body = {word: draw((PLAUSIBLE | types)[word]) for word in row.words}
     if wild:
         names = st.lists(st.sampled_from([*row.words, "stray"]), max_size=2, unique=True)
         body.update({name: draw(value) for name in draw(names)})

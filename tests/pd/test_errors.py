@@ -35,6 +35,11 @@ def words(*numbers: int) -> bytes:
         (20, errors.PeerDied, DEATH.pack(2, 3, 9) + b"fs", "fs/gen3 dropped the reply"),
         (21, errors.IpcTimeout, DEATH.pack(2, 3, 9) + b"me", "time limit"),
         (22, errors.Cancelled, DEATH.pack(0, 0, 9), "cancelled"),
+        (23, errors.NeverHeld, b"", "never was"),
+        (24, errors.WrongType, b"", "another type"),
+        (25, errors.PdDead, b"", "dead"),
+        (26, errors.OtherSpace, b"", "another space"),
+        (27, errors.NotManager, b"", "only the manager"),
         (99, CapError, b"", "refused"),
     ],
 )

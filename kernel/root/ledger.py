@@ -1,0 +1,140 @@
+"""Who pays for the root task's records: whoever asks, from its own untyped memory.
+
+Records (spaces, resources, holds, RDEs) cost a fixed price and are taken and given back one by
+one, so they stand on pages: a *slab* is 4096 bytes made of the asker's untyped, its capability a
+child of the untyped's as any object's would be. Revoking the untyped therefore takes back all it
+paid for. A record that goes leaves its place to the next; an empty slab goes back to the untyped.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from caplab.kernel.abi import PAGE_SIZE, ObjectType, Status
+from caplab.kernel.core import cap as caps
+from caplab.kernel.core.cap import Cap, Cause, Slot
+
+if TYPE_CHECKING:
+    from caplab.kernel.core.kernel import Kernel
+    from caplab.kernel.root.pd import PD
+    from caplab.kernel.root.task import RootTask
+
+SLAB_BITS = 12
+
+
+class Record:
+    """Something the root task keeps for a PD that paid for it."""
+
+    __slots__ = ("price", "slab")
+
+    def __init__(self) -> None:
+        self.slab: Slab | None = None
+        """What it stands on; none for the root task's gifts."""
+        self.price = 0
+
+
+class Slab:
+    """A page of records."""
+
+    __slots__ = ("base", "bits", "left", "number", "owner", "records", "refs", "slot")
+
+    def __init__(self, number: int, base: int, owner: PD, slot: Slot) -> None:
+        self.number = number
+        self.base = base
+        self.bits = SLAB_BITS
+        self.owner = owner
+        self.slot = slot
+        self.refs = 0
+        self.left = PAGE_SIZE
+        self.records: dict[Record, None] = {}
+
+
+def attach(k: Kernel, slot: Slot, cap: Cap) -> None:
+    cap.obj.refs += 1
+
+
+def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
+    """The memory is taken back, and with it everything that stands on it."""
+    slab: Slab = cap.obj
+    slab.refs -= 1
+    slab.owner.slabs.pop(slab.number, None)
+    slot.cnode.slots.pop(slot.index, None)
+    while slab.records:
+        record, _ = slab.records.popitem()
+        record.slab = None
+        cast("RootTask", k.root).reclaim(k, record, cause)
+
+
+def room(k: Kernel, root: RootTask, payer: PD, price: int) -> Slab | None:
+    """A slab of the payer's with so many bytes left, made if need be; None: it cannot pay.
+
+    The last thing to ask before a record is made, because a new slab is a change.
+    """
+    for slab in payer.slabs.values():
+        if slab.left >= price:
+            return slab
+    for source in payer.cspace.slots.values():
+        base = _carve(source)
+        if base is not None:
+            slot = root.new_slot()
+            slab = Slab(k.number("slab"), base, payer, slot)
+            payer.slabs[slab.number] = slab
+            k.put(slot, Cap(ObjectType.SLAB, slab, 0), source, payer.name)
+            return slab
+    return None
+
+
+def _carve(source: Slot) -> int | None:
+    """The address of a page cut off an untyped, if that is what is there and it has one left."""
+    cap = source.cap
+    if cap is None or cap.type != ObjectType.UNTYPED or cap.obj.device:
+        return None
+    used = cap.badge if caps.has_children(source) else 0
+    at: int = -(-(cap.obj.base + used) // PAGE_SIZE) * PAGE_SIZE
+    end: int = at + PAGE_SIZE - cap.obj.base
+    if end > 1 << cap.obj.bits:
+        return None
+    source.cap = cap._replace(badge=end)
+    return at
+
+
+def enter(slab: Slab | None, record: Record, price: int) -> None:
+    """Let a record stand on a slab that has room for it; without one it is a gift."""
+    if slab is None:
+        return
+    record.slab, record.price = slab, price
+    slab.left -= price
+    slab.records[record] = None
+    if not slab.left:
+        slab.owner.slabs.pop(slab.number, None)
+
+
+def refund(k: Kernel, record: Record) -> None:
+    """A record is gone: its place is free for another, and a slab without any goes back."""
+    slab, record.slab = record.slab, None
+    if slab is None:
+        return
+    del slab.records[record]
+    slab.left += record.price
+    owner = slab.owner
+    if slab.records or not slab.refs:
+        if owner.alive and slab.refs:
+            owner.slabs[slab.number] = slab
+    elif owner.alive and not any(other is not slab for other in owner.slabs.values()):
+        # One empty page is kept, or an untyped in use would be eaten up page by page.
+        owner.slabs[slab.number] = slab
+    else:
+        _give_back(k, slab)
+
+
+def release(k: Kernel, owner: PD) -> None:
+    """Its owner has died: what still stands on its slabs stays, empty ones go."""
+    slabs = list(owner.slabs.values())
+    owner.slabs.clear()
+    for slab in slabs:
+        if not slab.records:
+            _give_back(k, slab)
+
+
+def _give_back(k: Kernel, slab: Slab) -> None:
+    k.delete(slab.slot, k.cause(Status.REVOKED, slab.owner))
