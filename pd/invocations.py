@@ -477,6 +477,8 @@ def pd_create(
     devices: Any,
     serves: Any,
     path: Any,
+    faults: Any,
+    untyped: Any,
     receive: SlotPath | None = None,
 ) -> Answer:
     """Make a PD that runs a program; it starts with PD_Start."""
@@ -492,6 +494,8 @@ def pd_create(
             "devices": devices,
             "serves": serves,
             "path": path,
+            "faults": faults,
+            "untyped": untyped,
         },
         (),
         receive,

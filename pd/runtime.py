@@ -15,6 +15,7 @@ from caplab.pd import stubs
 from caplab.pd.env import Env
 from caplab.pd.errors import Stop
 from caplab.pd.faults import describe
+from caplab.pd.handed import open_handed
 from caplab.pd.loader import run_main
 from caplab.pd.modules import search_path
 from caplab.pd.spawn import introduce, receive
@@ -31,6 +32,8 @@ Ended = Callable[[int], None]
 def run(fd: int) -> int:
     """Be the PD that the spawn channel describes, until its first TCB returns; the exit status."""
     info = receive(fd)
+    if info.handed:
+        open_handed(fd)
     sys.path[:] = search_path(info.path)
     env = Env(info, connect(info.address, info.ids))
     return execute(env, run_main, end_process)

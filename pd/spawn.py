@@ -32,6 +32,8 @@ class SpawnInfo(NamedTuple):
     """The descriptor of each device's register."""
     seed: int = 0
     semantics: str = "lab"
+    handed: bool = False
+    """Whether memory objects come as descriptors, over the channel."""
     channel: int = -1
     """The descriptor that all this came through; it stays open as long as the PD lives."""
 

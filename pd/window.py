@@ -1,5 +1,9 @@
 """Shared pages, read and written through the segment's descriptor.
 
+Opened as `multiprocessing.shared_memory` opens them (shm_open), so that what answers names there
+answers them here. What was granted for reading only lies in a place of its own, `/dev/shr`, on a
+mount that nobody writes to, or is handed over as a descriptor that was opened so.
+
 A server never dereferences a client's page: `pread` and `pwrite` on the descriptor turn a page
 that was taken away meanwhile into a short read, where a mapping would be SIGBUS. A PD that wants
 a mapping attaches with `multiprocessing.shared_memory.SharedMemory(name=window.name)`.
@@ -7,12 +11,15 @@ a mapping attaches with `multiprocessing.shared_memory.SharedMemory(name=window.
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 from collections.abc import Callable
-from multiprocessing import resource_tracker
-from typing import Self
+from multiprocessing import resource_tracker, shared_memory
+from typing import Any, Self
 
 SHM_DIR = "/dev/shm"
+READ_ONLY_DIR = "/dev/shr"
 KERNEL_PREFIX = "cl."
 """How the names of the kernel's segments begin."""
 
@@ -23,7 +30,7 @@ class Window:
     Errors: FileNotFoundError when there is no such segment, or none that this PD was granted.
     """
 
-    __slots__ = ("_fd", "name", "size")
+    __slots__ = ("_fd", "name", "size", "writable")
 
     def __init__(self, name: str) -> None:
         self._fd = -1
@@ -31,8 +38,10 @@ class Window:
         if not plain or "/" in plain:
             raise ValueError(f"{name!r} is not the name of a segment")
         self.name = plain
-        self._fd = os.open(f"{SHM_DIR}/{plain}", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        self._fd = _open(plain)
         self.size = os.fstat(self._fd).st_size
+        self.writable = fcntl.fcntl(self._fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR
+        """Whether the PD was granted more than reading."""
 
     def read(self, offset: int = 0, length: int | None = None) -> bytes:
         """Bytes from `offset`; to the end without a length.
@@ -45,8 +54,13 @@ class Window:
         return os.pread(self._fd, length, offset)
 
     def write(self, offset: int, data: bytes | bytearray | memoryview) -> int:
-        """Write all of `data` at `offset` and say how much was. ValueError past the end."""
+        """Write all of `data` at `offset` and say how much was.
+
+        Errors: ValueError past the end; PermissionError when it was granted for reading only.
+        """
         self._check(offset, len(data))
+        if not self.writable:
+            raise PermissionError(errno.EACCES, "granted for reading only", self.name)
         return os.pwrite(self._fd, data, offset)
 
     def _check(self, offset: int, length: int) -> None:
@@ -78,6 +92,15 @@ class Window:
 
     def __repr__(self) -> str:
         return f"<Window {self.name}, {self.size} bytes{', closed' if self._fd < 0 else ''}>"
+
+
+def _open(name: str) -> int:
+    module: Any = shared_memory
+    try:
+        return int(module._posixshmem.shm_open(f"/{name}", os.O_RDWR, mode=0o600))
+    except FileNotFoundError:
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+        return os.open(f"{READ_ONLY_DIR}/{name}", flags)
 
 
 def leave_segments_to_the_kernel() -> None:

@@ -15,6 +15,7 @@ from caplab.kernel.boot.programs import shown
 from caplab.kernel.boot.shape import Shape
 from caplab.kernel.boot.signature import Misfit, Signature, misfits
 from caplab.kernel.boot.yaml_marks import Step
+from caplab.kernel.root.pd import NAMES_MAX, names_given
 
 
 class Routes:
@@ -35,6 +36,7 @@ class Routes:
             self._manages,
             self._devices,
             self._domain,
+            self._room,
             self._role,
             self._args,
         )
@@ -126,6 +128,17 @@ class Routes:
             message = f"`{pd.name}` sets domains, which act with `scheduler: strict` only"
             fix = "write  scheduler: strict  for the system, or remove `domain`"
             self._add("CL028", message, at, fix, notes)
+
+    def _room(self, pd: Entry) -> None:
+        keys = ("rdes", "devices", "serves", "threads", "untyped")
+        lists = {"uses": pd.keys.uses, "manages": pd.keys.manages}
+        given = {key: pd.value(key) for key in keys}
+        names = names_given({**given, **lists, "faults": pd.keys.faults})
+        if names > NAMES_MAX:
+            longest = max(lists, key=lambda key: len(lists[key]))
+            message = f"`{pd.name}` would begin with {names} capabilities, and has room for"
+            fix = f"take {names - NAMES_MAX} away, from `{longest}` for instance"
+            self._add("CL029", f"{message} {NAMES_MAX}", pd.at(longest), fix)
 
     def _role(self, pd: Entry) -> None:
         if pd.value("role") == "client" and pd.serves:

@@ -253,7 +253,7 @@ INVOCATIONS: tuple[Invocation, ...] = (
         "pd_create",
         ObjectType.SERVICE,
         service.create_pd,
-        ("name", "run", "args", "threads", "devices", "serves", "path"),
+        ("name", "run", "args", "threads", "devices", "serves", "path", "faults", "untyped"),
         body="msgpack",
     ),
     Invocation(

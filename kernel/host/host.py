@@ -25,6 +25,7 @@ from caplab.kernel.host.control import Control
 from caplab.kernel.host.doorbell import Doorbell
 from caplab.kernel.host.lines import LineFailed, Lines
 from caplab.kernel.host.loop import Loop
+from caplab.kernel.host.memfds import MemFds
 from caplab.kernel.host.namespaces import HEEDED
 from caplab.kernel.host.processes import NEVER_RAN, CannotSpawn, Processes
 from caplab.kernel.host.record import Recorder
@@ -73,16 +74,23 @@ class Host:
         self.ending = False
         """Set by the teardown: from then on it is no news that something ends."""
         address = f"ipc://{run_dir}/kernel.sock"
-        self.segments = Segments(folders=strict(spec))
         self.loop = Loop(address, kernel, step, self._effects(), recorder)
         self.doorbell = Doorbell(self.loop.inbox, self.loop.bell.ring)
         self.zygote = Channel(zygote, self.doorbell, self._from_zygote, self._gone("the zygote"))
         self.launcher = Channel(
             launcher, self.doorbell, lambda *_: None, self._gone("the launcher")
         )
-        constants = {"address": address, "semantics": spec.get("semantics", "lab")}
+        handed = spec.get("confinement") == "basic"
+        constants = {
+            "address": address,
+            "semantics": spec.get("semantics", "lab"),
+            "handed": handed,
+        }
         self.processes = Processes(
             self._sender(self.zygote), self._sender(self.launcher), constants
+        )
+        self.segments: Segments | MemFds = (
+            MemFds(self.processes.hand) if handed else Segments(folders=strict(spec))
         )
         self.lines = Lines(
             self.doorbell, self._sender(self.zygote), self._interrupt, self._lines_changed
@@ -138,9 +146,9 @@ class Host:
             effects.Stop: lambda effect: self.processes.stop(effect),
             effects.Continue: lambda effect: self.processes.resume(effect),
             effects.CreateSegment: self._create_segment,
-            effects.GrantSegment: self.segments.grant,
-            effects.WithdrawSegment: self.segments.withdraw,
-            effects.DestroySegment: self.segments.destroy,
+            effects.GrantSegment: lambda effect: self.segments.grant(effect),
+            effects.WithdrawSegment: lambda effect: self.segments.withdraw(effect),
+            effects.DestroySegment: lambda effect: self.segments.destroy(effect),
             effects.Unmask: lambda effect: self.lines.unmask(effect),
             effects.Answer: self._answer,
             effects.Announce: self._announce,

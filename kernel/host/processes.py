@@ -142,6 +142,19 @@ class Processes:
             self._descriptors -= child.descriptors
             child.close()
 
+    def hand(self, pd: int, message: dict[str, Any], descriptors: Sequence[int]) -> None:
+        """Send a PD something over its spawn channel; the descriptors are copied."""
+        child = self._children.get(pd)
+        if child is None or child.channel is None:
+            return  # it has ended
+        try:
+            child.channel.hand(message, descriptors)
+        except (BrokenPipeError, ConnectionResetError):
+            return  # it is ending
+        except OSError as error:
+            # It does not open what it has mapped; the next of these it will not find.
+            print(f"kernel: {child.name} was not handed {message}: {error}", file=sys.stderr)
+
     def last_fault(self, pd: int, status: int) -> tuple[int, Fault | None]:
         """What a PD that ended with this wait status died of: the status, and the fault if it was
         one of memory.

@@ -1,6 +1,7 @@
 """The channel between the kernel and one PD's process, open from its spawn to its end.
 
-A SOCK_SEQPACKET pair. Downwards the spawn information comes first. Upwards a PD says which of its
+A SOCK_SEQPACKET pair. Downwards the spawn information comes first, then, where memory objects
+have no names, their descriptors (see `memfds.py`). Upwards a PD says which of its
 threads is which TCB (`{"tcb": index, "tid": number}`, msgpack), and, when it dies of a memory
 fault, its last words: one signal frame (see `last_words.py`). Nobody waits for either: they are
 read when something has happened. What a PD says here concerns itself alone and is believed only
@@ -9,6 +10,8 @@ where it fits; a PD that fills its channel loses its own words.
 
 import os
 import socket
+from collections.abc import Sequence
+from typing import Any
 
 import msgpack
 
@@ -50,6 +53,11 @@ class SpawnChannel:
             self.close()
             os.close(self.theirs)
             raise
+
+    def hand(self, message: dict[str, Any], descriptors: Sequence[int]) -> None:
+        """Send something with copies of descriptors. Raises OSError: the PD has not read the rest,
+        or has ended."""
+        socket.send_fds(self._socket, [msgpack.packb(message)], descriptors)
 
     def tcb(self, tid: int) -> int | None:
         """Which TCB of the PD, counted from 0, one of its threads is."""

@@ -175,10 +175,12 @@ def _share_service(k: Kernel, caller: TCB, target: PD, arguments: dict[str, Any]
         refused = bodies.name_refused(target, name)
         if refused is not None:
             return refused
+    if target.free_slot() is None:
+        return error(Status.NOT_ENOUGH_MEMORY, 0)
     shared = sources[0].cap
     assert shared is not None
     slot = pds.give(k, target, name or f"rde:{kind}", shared, None, caller.pd.name)
-    return _done(slot=slot) if slot else error(Status.NOT_ENOUGH_MEMORY, 0)
+    return _done(slot=slot)
 
 
 def remove(k: Kernel, caller: TCB, cap: Cap) -> Outcome:

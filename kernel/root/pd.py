@@ -24,6 +24,7 @@ from caplab.kernel.core.cnode import CNode
 from caplab.kernel.core.effects import Spawn
 from caplab.kernel.core.endpoint import Endpoint
 from caplab.kernel.core.notification import Notification
+from caplab.kernel.core.outcome import KernelBug
 from caplab.kernel.core.tcb import TCB, give_root
 from caplab.kernel.core.untyped import Untyped
 from caplab.kernel.root.work import Queue
@@ -42,6 +43,8 @@ FIRST_BADGE = 2
 """Badges of plain endpoints count up from here and are never reused; 1 is the Parent's own."""
 MAX_TCBS = 32
 UNTYPED_DEFAULT = 4 << 20
+NAMES_MAX = ROOT_SLOTS - SLOT_FIRST_ROOT
+"""Capabilities that a PD can begin with: the root task's half of its CSpace."""
 ROOT_GUARD = guard_word(0, WORD_BITS - ROOT_RADIX)
 MAX_PDS = 1024
 DOMAIN = "domain"
@@ -211,17 +214,29 @@ def create(k: Kernel, root: RootTask, name: str, spec: dict[str, Any]) -> PD:
     return pd
 
 
+def pieces(untyped: int | None) -> list[int]:
+    """log2 of the powers of two that make up the manifest's `untyped:`, the largest first."""
+    given = UNTYPED_DEFAULT if untyped is None else untyped
+    bits = range(given.bit_length() - 1, PAGE_SIZE.bit_length() - 2, -1)
+    return [bit for bit in bits if given >> bit & 1]
+
+
+def names_given(spec: dict[str, Any]) -> int:
+    """How many capabilities a PD begins with in the root task's half of its CSpace."""
+    lists = ("rdes", "devices", "uses", "manages")
+    one_each = sum(bool(spec.get(key)) for key in ("serves", "faults"))
+    one_each += isinstance(spec.get("serves"), dict)
+    spare = int(spec.get("threads") or 1) - 1
+    memory = len(pieces(spec.get("untyped")))
+    return spare + memory + one_each + sum(len(spec.get(key) or ()) for key in lists)
+
+
 def give_memory(k: Kernel, root: RootTask, pd: PD) -> None:
-    """Untyped memory for what the PD makes: the manifest's `untyped:` in powers of two."""
-    given = pd.spec.get("untyped")
-    left = UNTYPED_DEFAULT if given is None else int(given)
-    name, pieces = "untyped", 1
-    while left >= PAGE_SIZE:
-        bits = left.bit_length() - 1
+    """Untyped memory for what the PD makes, a capability per power of two."""
+    for piece, bits in enumerate(pieces(pd.spec.get("untyped"))):
         made = Untyped(k.number("untyped"), root.take_memory(bits), bits)
+        name = f"untyped.{piece}" if piece else "untyped"
         give(k, pd, name, Cap(ObjectType.UNTYPED, made, Rights.ALL), None, "root")
-        left -= 1 << bits
-        name, pieces = f"untyped.{pieces}", pieces + 1
 
 
 def serve(k: Kernel, root: RootTask, pd: PD) -> None:
@@ -237,10 +252,13 @@ def serve(k: Kernel, root: RootTask, pd: PD) -> None:
 
 
 def give(k: Kernel, pd: PD, name: str | None, cap: Cap, source: Slot | None, origin: str) -> int:
-    """Put a capability into the root task's half of a CSpace; the slot, or 0 when it is full."""
+    """Put a capability into the root task's half of a CSpace; the slot.
+
+    There is room: whoever asks for more than that is refused before, by `check` or by PD_Create.
+    """
     slot = pd.free_slot()
     if slot is None:
-        return 0
+        raise KernelBug(f"{pd.name} has no slot left for {name or 'another'}")
     pd.claim(slot)
     k.put(slot, cap, source, origin)
     if name is not None:
@@ -261,8 +279,14 @@ def use(k: Kernel, client: PD, name: str, server: PD) -> None:
 def handle_faults(k: Kernel, client: PD, server: PD) -> None:
     """Send the faults of a PD's TCBs to a server, through a badged capability of the PD's own."""
     use(k, client, FAULT_HANDLER, server)
-    for tcb in client.tcbs:
-        tcb.fault_ep = client.names[FAULT_HANDLER].slot
+    handled(client)
+
+
+def handled(pd: PD) -> None:
+    """Let the faults of a PD's TCBs go to its fault handler, if it was given one."""
+    entry = pd.names.get(FAULT_HANDLER)
+    for tcb in pd.tcbs:
+        tcb.fault_ep = entry.slot if entry is not None else 0
 
 
 def spawn(k: Kernel, pd: PD) -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgpack
 
-from caplab.kernel.abi import BADGE_OBJ_ID_NULL, ObjectType, Rights, Status
+from caplab.kernel.abi import BADGE_OBJ_ID_NULL, FAULT_HANDLER, ObjectType, Rights, Status
 from caplab.kernel.core import cap as caps
+from caplab.kernel.core import cspace
 from caplab.kernel.core.cap import Cap, Cause, Slot
 from caplab.kernel.core.outcome import Outcome, Result, error
 from caplab.kernel.root import bodies, connect, holds, pd, space
@@ -49,14 +50,16 @@ def create_pd(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Object:    SERVICE pd
     Arguments: name; run (as in a manifest); args: keyword arguments of main; threads; devices:
         names of devices the caller has; serves: `endpoint`, a map that names the type of the
-        space it serves (`space`), or nothing; path: code roots, the caller's when left out; receive
-        slot: where the PD capability goes
+        space it serves (`space`), or nothing; path: code roots, the caller's when left out;
+        faults: pointer to an endpoint that the PD's faults go to, with the badge they have there;
+        untyped: pointer to untyped memory of the caller's, which pays for what the PD makes and
+        can be used again when that is gone; receive slot: where the PD capability goes
     Answer:    pd: its number; endpoint: slot of the master copy of the endpoint it serves, or 0;
         space: number of the space it serves, or 0; rde: slot of the caller's RDE for it, or 0
     Errors:    TRUNCATED_MESSAGE, INVALID_ARGUMENT with the argument's position, RANGE_ERROR
         (threads, or a receive slot outside the own half), ILLEGAL_OPERATION (another service),
-        DELETE_FIRST (the name is taken, or the
-        receive slot is full), FAILED_LOOKUP (no receive slot), NOT_ENOUGH_MEMORY (too many PDs, or
+        DELETE_FIRST (the name is taken, or the receive slot is full), FAILED_LOOKUP (no receive
+        slot), REVOKE_FIRST (something is made of the untyped), NOT_ENOUGH_MEMORY (too many PDs, or
         no slot for the master copy)
     """
     kinds: dict[str, bodies.Kind] = {
@@ -67,6 +70,8 @@ def create_pd(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         "devices": (list, _NONE),
         "serves": (str, dict, _NONE),
         "path": (list, _NONE),
+        "faults": (int, _NONE),
+        "untyped": (int, _NONE),
     }
     arguments = bodies.unpack(caller, kinds)
     if isinstance(arguments, Result):
@@ -77,11 +82,18 @@ def create_pd(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     refused = _refusal(root, caller.pd, arguments)
     if refused is not None:
         return refused
+    given = _given(caller, arguments)
+    if isinstance(given, Result):
+        return given
     slot = bodies.receive_slot(caller)
     if isinstance(slot, Result):
         return slot
     spec = {**_spec(caller.pd, arguments), "priority": caller.priority, "domain": caller.domain}
     made = pd.create(k, root, arguments["name"], spec)
+    for name, source in given.items():
+        assert source.cap is not None
+        pd.give(k, made, name, caps.masked(source.cap, pd.CLIENT_RIGHTS), source, caller.pd.name)
+    pd.handled(made)
     k.put(slot, Cap(ObjectType.PD, made, Rights.ALL), None, "root")
     answer = {"pd": made.number, "endpoint": 0, "space": 0, "rde": 0}
     served = connect.serve(k, root, made)
@@ -104,7 +116,40 @@ def _spec(creator: PD, arguments: dict[str, Any]) -> dict[str, Any]:
         "path": list(creator.spec.get("path") or ()) if path is None else path,
         "role": "server" if arguments["serves"] else "client",
         "creator": creator.name,
+        # The root task gives it none: whoever asks pays.
+        "untyped": 0,
     }
+
+
+def _given(caller: TCB, arguments: dict[str, Any]) -> dict[str, Slot] | Result:
+    """What the caller gives the PD of its own, by the PD's name for it."""
+    found: dict[str, Slot] = {}
+    kinds = ((7, "faults", FAULT_HANDLER), (8, "untyped", "untyped"))
+    for position, argument, name in kinds:
+        cptr = arguments[argument]
+        if cptr is None:
+            continue
+        slot = cspace.lookup(caller, cptr)
+        cap = slot.cap if slot is not None else None
+        if slot is None or cap is None or not _FITS[argument](cap):
+            return error(Status.INVALID_ARGUMENT, position)
+        if isinstance(caps.derived(slot, cap), Status):
+            return error(Status.REVOKE_FIRST)
+        found[name] = slot
+    return found
+
+
+def _is_handler(cap: Cap) -> bool:
+    either = Rights.GRANT | Rights.GRANT_REPLY
+    sends = cap.rights & Rights.WRITE and cap.rights & either
+    return cap.type == ObjectType.ENDPOINT and bool(sends)
+
+
+def _is_memory(cap: Cap) -> bool:
+    return cap.type == ObjectType.UNTYPED and not cap.obj.device
+
+
+_FITS = {"faults": _is_handler, "untyped": _is_memory}
 
 
 def _servable(root: RootTask, serves: Any) -> bool:
@@ -117,7 +162,7 @@ def _servable(root: RootTask, serves: Any) -> bool:
 
 
 def _refusal(root: RootTask, creator: PD, arguments: dict[str, Any]) -> Result | None:
-    """Positions are those of the table: name, run, args, threads, devices, serves, path."""
+    """Positions are those of the table: name, run, args, threads, devices, serves, path …"""
     if not _NAME.match(arguments["name"]):
         return error(Status.INVALID_ARGUMENT, 0)
     if not all(isinstance(key, str) for key in arguments["args"] or ()):
@@ -125,9 +170,9 @@ def _refusal(root: RootTask, creator: PD, arguments: dict[str, Any]) -> Result |
     threads = arguments["threads"]
     if threads is not None and not 1 <= threads <= pd.MAX_TCBS:
         return error(Status.RANGE_ERROR, 1, pd.MAX_TCBS)
-    if any(
-        device not in (creator.spec.get("devices") or ()) for device in arguments["devices"] or ()
-    ):
+    devices = arguments["devices"] or []
+    known = creator.spec.get("devices") or ()
+    if any(device not in known for device in devices) or len(set(devices)) < len(devices):
         return error(Status.INVALID_ARGUMENT, 4)
     if not _servable(root, arguments["serves"]):
         return error(Status.INVALID_ARGUMENT, 5)

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from caplab.kernel.abi import ObjectType, Rights
+from caplab.kernel.abi import PAGE_SIZE, ObjectType, Rights
 from caplab.pd import invocations
 from caplab.pd.objects.capability import Capability
 from caplab.pd.objects.endpoint import Endpoint
@@ -14,6 +14,9 @@ from caplab.pd.stubs import Answer, fields, slot_path
 
 if TYPE_CHECKING:
     from caplab.pd.env import Env
+
+CHILD_UNTYPED = 256 << 10
+"""Bytes of untyped memory that a child gets when nothing is said."""
 
 
 class PdCap(Capability):
@@ -164,17 +167,24 @@ class PdService(Capability):
         devices: Sequence[str] = (),
         serves: str | None = None,
         path: Sequence[str] | None = None,
+        faults: Endpoint | None = None,
+        untyped: int = CHILD_UNTYPED,
     ) -> Child:
         """Make a PD; it runs from `start` on. `run` is what the manifest's key takes.
 
         `devices` are some of the own ones, `path` are its code roots (the own ones if None). With
         `serves="endpoint"` the child has Read on a new endpoint, and `child.endpoint` is the
-        master copy to mint its clients' capabilities from.
+        master copy to mint its clients' capabilities from. `faults` is the endpoint that its
+        faults are sent to, with Write and Grant or GrantReply and the badge they have there.
+        `untyped` are the bytes of untyped memory that pay for what it makes, rounded up to a power
+        of two. They come out of the own untyped memory, and back when the child has ended.
+
         Errors: DeleteFirst (a PD of that name lives), InvalidArgument (first word: which),
-        RangeError (threads), NotEnoughMemory (too many PDs)
+        RangeError (threads), NotEnoughMemory (too many PDs), OutOfUntyped
         """
-        slot = self.env.slots.alloc()
+        slot, memory = self.env.slots.alloc(), None
         try:
+            memory = self._memory(untyped)
             answer = invocations.pd_create(
                 self.transport,
                 self.slot,
@@ -185,11 +195,24 @@ class PdService(Capability):
                 devices=list(devices),
                 serves=serves,
                 path=None if path is None else list(path),
+                faults=None if faults is None else faults.slot,
+                untyped=None if memory is None else memory.slot,
                 receive=slot_path(slot),
             )
             made = fields(self.checked(answer, "PD_Create").data)
         except BaseException:
             self.env.slots.free(slot)
             raise
+        finally:
+            # The child has it now. The own part that it was made of is free when the child ends.
+            if memory is not None:
+                memory.delete()
         endpoint = Endpoint(self.env, made["endpoint"], name=name) if made["endpoint"] else None
         return Child(self.env, slot, name=name, endpoint=endpoint)
+
+    def _memory(self, size: int) -> Capability | None:
+        """Untyped memory for a child, out of the own."""
+        if size <= 0:
+            return None
+        bits = max((size - 1).bit_length(), PAGE_SIZE.bit_length() - 1)
+        return Capability(self.env, self.env.memory_pool.make(ObjectType.UNTYPED, bits))

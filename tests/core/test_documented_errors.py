@@ -130,6 +130,8 @@ PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
     "pages": st.sampled_from([None, 1, 5000]),
     "args": st.sampled_from([None, {}, {"a": 1}]),
     "path": st.sampled_from([None, [], ["/x"]]),
+    "faults": st.none() | slot,
+    "untyped": st.none() | slot,
     "count": st.just(2),
     "resume": st.integers(0, 1),
 }

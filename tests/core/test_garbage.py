@@ -79,6 +79,7 @@ def used(lab: Lab) -> None:
 def child_lives(lab: Lab) -> None:
     """A server that is called, holds pages, replies and a device, and dies in the middle of it."""
     boss, second = lab["boss"], lab["boss.1"]
+    ok(boss.retype(ObjectType.UNTYPED, 32, 16))
     answer = ok(
         boss.invoke(
             "pd_create",
@@ -88,6 +89,7 @@ def child_lives(lab: Lab) -> None:
             serves="endpoint",
             threads=3,
             devices=["uart0"],
+            untyped=32,
             receive=30,
         )
     )
@@ -111,7 +113,7 @@ def child_lives(lab: Lab) -> None:
     lab.die("child")
     assert second.woken().blames == "child"
     assert request in lab.answers
-    for slot in (30, 31, master):
+    for slot in (30, 31, 32, master):
         ok(boss.delete(slot))
 
 

@@ -215,7 +215,7 @@ def test_a_child_whose_name_is_taken_is_refused_and_costs_no_slot(child: Child) 
     service = env.rde("pd")
     before = env.slots.used()
     with pytest.raises(DeleteFirst):
-        service.create("child", "")
+        service.create("child", "", untyped=0)
     assert env.slots.used() == before
 
 

@@ -9,7 +9,14 @@ import pytest
 from caplab.kernel.abi import PAGE_SIZE, SLOT_FIRST_FREE, SLOT_FIRST_ROOT, ObjectType
 from caplab.kernel.core.cap import has_children
 from caplab.pd.env import Env
-from caplab.pd.errors import CapError, NotEnoughMemory, OutOfUntyped, Revoked, SlotsExhausted
+from caplab.pd.errors import (
+    CapError,
+    NotEnoughMemory,
+    OutOfUntyped,
+    RangeError,
+    Revoked,
+    SlotsExhausted,
+)
 from caplab.pd.objects import Capability, Memory
 from threaded_system import ThreadedSystem
 
@@ -125,7 +132,7 @@ def test_pages_come_in_powers_of_two(poor: Env) -> None:
 
 
 def test_memory_another_pd_still_holds_is_not_free(system: ThreadedSystem, poor: Env) -> None:
-    child = poor.rde("pd").create("child", "")
+    child = poor.rde("pd").create("child", "", untyped=0)
     pages = all_of(poor.memory)
     held = [child.install(page) for page in pages]
     for page in pages:
@@ -205,11 +212,9 @@ def test_memory_of_several_pieces_is_used_to_the_end() -> None:
 
 
 def test_memory_that_a_parent_gives_later_is_used(system: ThreadedSystem, poor: Env) -> None:
-    child = poor.rde("pd").create("child", "")
+    child = poor.rde("pd").create("child", "", untyped=0)
     child.start()
     env = system.env("child")
-    env.untyped().revoke()
-    env.cnode.delete_slot(env.untyped().slot)
     with pytest.raises(CapError):
         env.endpoint()
     (more,) = poor.untyped().retype(ObjectType.UNTYPED, size_bits=13)
@@ -246,3 +251,31 @@ def test_threads_that_make_and_delete_at_once_lose_nothing() -> None:
         for each in done:
             assert each.wait(10), system.faults
         assert env.memory(16).size == 4 * SMALL
+
+
+def test_a_childs_memory_is_its_parents_and_comes_back_when_it_has_ended(
+    system: ThreadedSystem, poor: Env
+) -> None:
+    child = poor.rde("pd").create("child", "", untyped=SMALL)
+    child.start()
+    assert len(all_of(system.env("child").memory)) == SMALL // PAGE_SIZE
+    with pytest.raises(OutOfUntyped):
+        poor.memory()
+    child.kill()
+    assert len(all_of(poor.memory)) == SMALL // PAGE_SIZE
+
+
+def test_a_parent_that_has_not_the_memory_makes_no_child(poor: Env) -> None:
+    before = poor.slots.used()
+    for size in (SMALL + 1, 256 << 10):
+        with pytest.raises(OutOfUntyped):
+            poor.rde("pd").create("child", "", untyped=size)
+    assert poor.slots.used() == before
+    poor.rde("pd").create("child", "", untyped=1)
+    assert len(all_of(poor.memory)) == SMALL // PAGE_SIZE - 1
+
+
+def test_a_child_that_is_refused_costs_no_memory(poor: Env) -> None:
+    with pytest.raises(RangeError):
+        poor.rde("pd").create("child", "", threads=99, untyped=SMALL)
+    assert len(all_of(poor.memory)) == SMALL // PAGE_SIZE

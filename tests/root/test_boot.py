@@ -1,5 +1,9 @@
 """From the boot specification to PDs: what each finds in its CSpace and by which name."""
 
+from typing import Any
+
+import pytest
+
 from caplab.kernel.abi import (
     ROOT_SLOTS,
     SLOT_CNODE,
@@ -13,6 +17,8 @@ from caplab.kernel.abi import (
 )
 from caplab.kernel.core.effects import Announce, Kill, Spawn
 from caplab.kernel.core.events import Started
+from caplab.kernel.core.outcome import KernelBug
+from caplab.kernel.root.pd import names_given
 from lab import Lab, Thread, ok, refused
 
 SYSTEM = {
@@ -97,11 +103,32 @@ def test_a_pd_finds_its_environment_by_name() -> None:
     assert entries(serial)["tcb.1"]["type"] == ObjectType.TCB
 
 
-def test_a_pd_with_more_names_than_slots_lacks_the_last() -> None:
-    many = {f"n{i}": "fs" for i in range(600)}
-    lab = Lab({"fs": {"serves": "endpoint"}, "app": {"uses": many}})
+def test_a_pd_begins_with_as_many_names_as_there_is_room_for() -> None:
+    """`check` refuses more; should they come nevertheless, none is left out in silence."""
     room = ROOT_SLOTS - SLOT_FIRST_ROOT
-    assert list(lab.pd("app").names) == ["untyped", *list(many)][:room]
+    many = {f"n{i}": "fs" for i in range(room)}
+    pds: dict[str, Any] = {"fs": {"serves": "endpoint"}, "app": {"uses": many, "untyped": 0}}
+    lab = Lab(pds)
+    assert list(lab.pd("app").names) == list(many)
+    pds["app"]["untyped"] = 4096
+    with pytest.raises(KernelBug, match="app has no slot left for n511"):
+        Lab(pds)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"threads": 5, "serves": "endpoint", "faults": "fs", "rdes": ["pd", "domain"]},
+        {"devices": ["uart0"], "uses": {"a": "fs", "b": "fs"}, "manages": ["fs"]},
+        {"untyped": 0},
+        {"untyped": 7 << 12},
+        {"untyped": (5 << 20) + 4096},
+    ],
+)
+def test_the_names_of_a_pd_are_counted_before_as_they_are_given(spec: dict[str, Any]) -> None:
+    lab = Lab({"fs": {"serves": "endpoint"}, "app": spec}, uarts=["uart0"])
+    assert len(lab.pd("app").names) == names_given(spec)
 
 
 def test_a_name_that_is_not_there_is_a_failed_lookup() -> None:

@@ -6,11 +6,15 @@ from caplab.kernel.abi import (
     ROOT_SLOTS,
     SLOT_FIRST_ROOT,
     SLOT_PD,
+    SLOT_TCB,
+    FaultLabel,
     ObjectType,
     Rights,
     Status,
 )
+from caplab.kernel.core.cap import Cap
 from caplab.kernel.core.effects import Spawn
+from caplab.kernel.core.untyped import Untyped
 from caplab.kernel.root.pd import MAX_PDS
 from lab import Answer, Lab, Thread, ok, refused
 
@@ -112,7 +116,15 @@ def test_the_new_pd_may_make_pds_itself_only_if_it_is_given_the_service() -> Non
         ({"devices": [["uart0"]]}, 4),
         ({"devices": "uart0"}, 4),
         ({"serves": "space"}, 5),
+        ({"devices": ["uart0", "uart0"]}, 4),
         ({"path": [3]}, 6),
+        ({"faults": "fixer"}, 7),
+        ({"faults": 300}, 7),
+        ({"faults": -1}, 7),
+        ({"faults": SLOT_TCB}, 7),
+        ({"untyped": "all"}, 8),
+        ({"untyped": 2**64 - 1}, 8),
+        ({"untyped": SLOT_TCB}, 8),
     ],
 )
 def test_a_wrong_argument_is_named_by_its_position(
@@ -126,7 +138,7 @@ def test_an_argument_nobody_knows_is_refused() -> None:
     _, boss = parent()
     body = bytes.fromhex("81") + b"\xa5color\x01"
     answer = refused(Status.INVALID_ARGUMENT, boss.call, "rde:pd", body, label=96, slot=30)
-    assert answer.words == (7,)
+    assert answer.words == (9,)
 
 
 @pytest.mark.parametrize("body", [b"\xc1", b"\x93\x01", b"\x01", b"\x81\xa1a", b"\xd9\x05\xff"])
@@ -253,3 +265,102 @@ def test_callers_of_an_unstarted_server_are_freed_when_it_ends() -> None:
     assert second.woken().status == Status.DIED_BEFORE_RECV
     lab.work()
     assert lab.pd("child").state == "dead"
+
+
+# -- what its parent gives it ----------------------------------------------------------------------
+
+MEMORY = 40
+SIZE = 1 << 16
+
+
+def test_a_pd_has_no_memory_but_what_its_parent_gives_it() -> None:
+    _, boss = parent()
+    before = boss.lab.root.memory_used
+    ok(create(boss))
+    assert "untyped" not in boss.lab.pd("child").names
+    assert boss.lab.root.memory_used == before
+
+
+def test_memory_is_lent_to_a_child_and_comes_back_when_it_has_ended() -> None:
+    lab, boss = parent()
+    ok(boss.retype(ObjectType.UNTYPED, MEMORY, 16))
+    ok(create(boss, untyped=MEMORY))
+    ok(boss.pd_call("start", 30))
+    child = lab["child"]
+    assert child.cap("untyped").obj is boss.cap(MEMORY).obj
+    told = boss.retype(ObjectType.FRAME, 41, of=MEMORY)
+    assert told is not None
+    assert (told.status, told.words) == (Status.NOT_ENOUGH_MEMORY, (0,))
+    ok(child.retype(ObjectType.FRAME, 20, count=SIZE >> 12))
+    told = child.retype(ObjectType.FRAME, 50)
+    assert told is not None
+    assert told.status == Status.NOT_ENOUGH_MEMORY
+    lab.die("child")
+    ok(boss.retype(ObjectType.FRAME, 41, count=SIZE >> 12, of=MEMORY))
+
+
+def test_what_a_child_made_and_another_holds_keeps_the_memory_lent() -> None:
+    lab, boss = parent()
+    ok(boss.retype(ObjectType.UNTYPED, MEMORY, 16))
+    ok(create(boss, untyped=MEMORY))
+    ok(boss.pd_call("install", 30, caps=[SLOT_PD], name="boss", rights=15, badge=None))
+    ok(boss.pd_call("start", 30))
+    child = lab["child"]
+    child.alloc(ObjectType.FRAME, 20)
+    ok(child.pd_call("install", "boss", caps=[20], name="page", rights=15, badge=None))
+    lab.die("child")
+    refused(Status.REVOKE_FIRST, boss.copy, MEMORY, 60)
+    ok(boss.delete("page"))
+    ok(boss.copy(MEMORY, 60))
+
+
+def test_a_parent_takes_its_memory_back_by_revoking_it() -> None:
+    lab, boss = parent()
+    ok(boss.retype(ObjectType.UNTYPED, MEMORY, 16))
+    ok(create(boss, untyped=MEMORY))
+    ok(boss.revoke(MEMORY))
+    assert lab["child"].cap("untyped") is None
+
+
+def test_memory_that_something_is_made_of_is_not_lent() -> None:
+    _, boss = parent()
+    boss.alloc(ObjectType.ENDPOINT, 41)
+    refused(Status.REVOKE_FIRST, create, boss, untyped=boss.slot("untyped"))
+
+
+def test_a_devices_memory_pays_for_nothing() -> None:
+    lab, boss = parent()
+    device = Untyped(99, 0x1000_0000, 16, device=True)
+    slot = boss.pd.cspace.slot(MEMORY)
+    lab.k.put(slot, Cap(ObjectType.UNTYPED, device, Rights.ALL), None, "test")
+    assert refused(Status.INVALID_ARGUMENT, create, boss, untyped=MEMORY).words == (8,)
+
+
+@pytest.mark.parametrize("semantics", ["lab", "sel4"])
+def test_a_parent_handles_the_faults_of_its_child(semantics: str) -> None:
+    lab = Lab({"boss": {"rdes": ["pd"], "serves": "endpoint"}}, semantics=semantics)
+    boss = lab["boss"]
+    ok(boss.mint("server", 41, badge=0xBEEF))
+    ok(create(boss, faults=41, threads=2))
+    ok(boss.pd_call("start", 30))
+    child = lab["child"]
+    assert not child.cap("fault-handler").rights & Rights.READ
+    for thread in (child, lab["child.1"]):
+        assert thread.recv(300) is None
+        fault = ok(boss.recv())
+        assert (fault.label, fault.badge, fault.words[1]) == (FaultLabel.CAP_FAULT, 0xBEEF, 300)
+
+
+@pytest.mark.parametrize("rights", [Rights.WRITE, Rights.GRANT | Rights.GRANT_REPLY, Rights.READ])
+def test_a_fault_handler_must_be_able_to_carry_faults(rights: Rights) -> None:
+    _, boss = parent()
+    boss.alloc(ObjectType.ENDPOINT, 41)
+    ok(boss.copy(41, 42, rights=int(rights)))
+    assert refused(Status.INVALID_ARGUMENT, create, boss, faults=42).words == (7,)
+
+
+def test_a_refused_child_takes_no_memory_and_no_handler() -> None:
+    _, boss = parent()
+    ok(boss.retype(ObjectType.UNTYPED, MEMORY, 16))
+    refused(Status.RANGE_ERROR, create, boss, receive=700, untyped=MEMORY)
+    ok(create(boss, untyped=MEMORY))

@@ -150,14 +150,25 @@ class Thread:
         return self.invoke(f"pd_{name}", cptr, **arguments)
 
     def create(self, name: str, receive: int, *, start: bool = True, **arguments: Any) -> "Thread":
-        """Make a PD through `rde:pd`, its capability in slot `receive`; its first thread."""
-        arguments.setdefault("run", "./child.py")
+        """Make a PD through `rde:pd`, its capability in slot `receive`; its first thread.
+
+        It has 64 KiB of memory of its parent's, where that has as much.
+        """
+        arguments = {"run": "./child.py", "untyped": self._memory(), **arguments}
         ok(self.invoke("pd_create", "rde:pd", name=name, receive=receive, **arguments))
+        if arguments["untyped"] is not None:
+            ok(self.delete(arguments["untyped"]))
         if start:
             ok(self.pd_call("start", receive))
             pd = self.lab.pd(name)
             self.lab.step(Started(self.lab.now, pd.number, 1000 + pd.number))
         return self.lab[name]
+
+    def _memory(self) -> int | None:
+        """A new untyped in a slot of the own half; None when there is no memory for it."""
+        slot = next(slot for slot in range(511, 16, -1) if self.cap(slot) is None)
+        made = "untyped" in self.pd.names and self.retype(ObjectType.UNTYPED, slot, 16)
+        return slot if made and made.status == Status.OK else None
 
     def retype(
         self,

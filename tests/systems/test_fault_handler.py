@@ -84,3 +84,39 @@ def test_an_exception_waits_for_its_handler_and_ends_with_it(tmp_path: Path) -> 
         assert system.logs("fixer") == b"USER_EXCEPTION of 5 words\n"
         row = system.assert_nothing_left_of("client")
         assert row.reason == "ValueError: it cannot go on"
+
+
+PARENT = """
+from caplab.kernel.abi import FaultLabel
+from caplab.pd.errors import OutOfUntyped
+
+def main(env):
+    server, service = env.endpoint(), env.rde("pd")
+    child = service.create(
+        "child", "./raiser.py", faults=server.mint(0xBEEF), untyped=512 << 10
+    )
+    try:
+        service.create("second", "./raiser.py", untyped=1 << 20)
+    except OutOfUntyped:
+        print("no memory for a second", flush=True)
+    child.start()
+    fault = server.recv()
+    print(f"{FaultLabel(fault.label).name} badge {fault.badge:#x}", flush=True)
+    child.kill()
+    service.create("second", "./raiser.py", untyped=512 << 10)
+    print("memory for a second", flush=True)
+"""
+
+
+def test_a_parent_handles_its_childs_fault_and_gets_its_memory_back(tmp_path: Path) -> None:
+    (tmp_path / "parent.py").write_text(PARENT)
+    (tmp_path / "raiser.py").write_text(RAISER)
+    path = tmp_path / "parent.yaml"
+    path.write_text("pds: {parent: {run: ./parent.py, rdes: [pd], untyped: 1MiB}}")
+    with caplab.System(path, paranoid=True) as system:
+        assert [row["pd"] for row in system.wait(30)["failed"]] == ["child"]
+        assert system.logs("parent").decode().splitlines() == [
+            "no memory for a second",
+            "USER_EXCEPTION badge 0xbeef",
+            "memory for a second",
+        ]

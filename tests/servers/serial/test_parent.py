@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from caplab.kernel.abi import Rights
+from caplab.kernel.abi import ObjectType, Rights
 from caplab.kernel.core.states import PARKED
 from caplab.pd.env import Env
 from caplab.pd.errors import DeleteFirst, FailedLookup, MissingCap, NoSpareTcb, Revoked
 from caplab.pd.errors import RangeError as SlotRangeError
-from caplab.pd.objects import Endpoint, PdCap
+from caplab.pd.objects import Endpoint, PdCap, Untyped
 from caplab.servers.serial import (
     BindFailed,
     InvalidArgument,
@@ -227,7 +227,9 @@ def test_only_the_parent_may_ask_for_spawn_sync(parent: SerialParent) -> None:
 
 @pytest.mark.parametrize("spawn", [thread, process])
 def test_a_missing_device_is_error_12(spawn: Any, env: Env, system: ThreadedSystem) -> None:
-    env.endpoint().delete()  # the memory that endpoints are made of is split off once
+    # The memory that endpoints and children are made of is split off once.
+    env.endpoint().delete()
+    env.cap(Untyped, env.memory_pool.make(ObjectType.UNTYPED, 18)).delete()
     caps = system.root.latest["parent"].caps
     with pytest.raises(BindFailed, match="add `uarts: \\[uart9\\]`") as info:
         spawn(env, device="uart9")
