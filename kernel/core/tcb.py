@@ -163,8 +163,8 @@ def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
     target.refs -= 1
     if target.refs or target.base is None:
         return
-    blocking.unqueue(k, target, cause)
-    target.state, target.fault = DEAD, None
+    # It has never made a call, so it stands in no queue.
+    target.state = DEAD
     if target.bound is not None:
         target.bound.bound = None
         target.bound = None
