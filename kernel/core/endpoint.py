@@ -121,12 +121,12 @@ def call(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         the message and leaves the caller inactive for ever. Capabilities sent without Grant
         lab mode refuses in the same way; seL4 drops them
     """
-    if cap.type != _ENDPOINT:
+    endpoint: Endpoint
+    kind, endpoint, rights, badge = cap
+    if kind != _ENDPOINT:
         return k.invoke(caller, cap)
-    rights = cap.rights
     if not rights & _WRITE:
         return error(Status.INVALID_CAPABILITY, 0)
-    endpoint: Endpoint = cap.obj
     request = caller.request
     if request.caps or len(request.body) > 960:
         refused = _refused(k, caller, rights)
@@ -142,11 +142,9 @@ def call(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         if not endpoint.queue:
             endpoint.receiving = False
         _wait_for_reply(k, caller, receiver, rights & _GRANT_EITHER)
-        message.transfer(
-            k, caller, receiver, cap.badge, request.label, rights & _GRANT != 0, endpoint
-        )
+        message.transfer(k, caller, receiver, badge, request.label, rights & _GRANT != 0, endpoint)
         return None
-    caller.badge = cap.badge
+    caller.badge = badge
     caller.grant = bool(rights & _GRANT)
     caller.reply_right = bool(rights & _GRANT_EITHER)
     caller.state = SEND
@@ -328,19 +326,20 @@ def poll(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 
 
 def _recv(k: Kernel, caller: TCB, cap: Cap, blocking: bool) -> Outcome:
-    if cap.type != _ENDPOINT:
-        if cap.type != _NOTIFICATION or not cap.rights & _READ:
+    endpoint: Endpoint
+    kind, endpoint, rights, _ = cap
+    if kind != _ENDPOINT:
+        if kind != _NOTIFICATION or not rights & _READ:
             return k.cap_fault(caller, error(Status.INVALID_CAPABILITY, 0))
         return notification.wait_on(k, caller, cap, blocking)
-    if not cap.rights & _READ:
+    if not rights & _READ:
         return k.cap_fault(caller, error(Status.INVALID_CAPABILITY, 0))
     if caller.caller is not None:
         reply.drop(k, caller.caller, k.cause(Status.REPLY_DROPPED, caller.pd))
     bound = caller.bound
     if bound is not None and bound.active:
         return notification.take(bound)
-    endpoint: Endpoint = cap.obj
-    caller.grant = bool(cap.rights & _GRANT)
+    caller.grant = rights & _GRANT != 0
     if endpoint.queue and not endpoint.receiving:
         _take(k, endpoint, caller)
         return None

@@ -154,8 +154,8 @@ class Kernel:
         request.call = call
         request.cptr = cptr
         request.label = label
-        plain = not (flags or ncaps) and version == VERSION and length <= BODY_MAX
-        if not plain or len(frame) != HEADER_SIZE + length:
+        size = HEADER_SIZE + length
+        if flags or ncaps or version != VERSION or length > BODY_MAX or len(frame) != size:
             wrong = requests.decode(request, frame, version, flags, length, ncaps)
             if wrong:
                 self.root.broke_abi(self, tcb, wrong)
@@ -181,21 +181,19 @@ class Kernel:
     def execute(self, tcb: TCB) -> None:
         """Run the TCB's request: for the first time, or again after a restart."""
         request = tcb.request
-        row = syscalls.ROWS.get(request.call)
-        if row is None:
-            faults.unknown_call(self, tcb)
-            return
-        cap: Cap | None = NO_CAP
-        if row.takes_cap:
-            slot = tcb.slots.get(request.cptr)
-            if slot is None:
-                slot = cspace.lookup(tcb, request.cptr)
+        handler = syscalls.ON_CAPS.get(request.call)
+        if handler is not None:
+            slot = tcb.slots.get(request.cptr) or cspace.lookup(tcb, request.cptr)
             cap = slot.cap if slot is not None else None
             if cap is None or (request.flags and self._renewed(request, slot)):
-                outcome = faults.missing(self, tcb, slot, row.silence)
+                outcome = faults.missing(self, tcb, slot, syscalls.ROWS[request.call].silence)
             else:
-                outcome = row.handler(self, tcb, cap)
+                outcome = handler(self, tcb, cap)
         else:
+            row = syscalls.ROWS.get(request.call)
+            if row is None:
+                faults.unknown_call(self, tcb)
+                return
             outcome = row.handler(self, tcb, NO_CAP)
         if outcome is not None:
             self.finish(tcb, outcome)

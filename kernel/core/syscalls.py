@@ -294,6 +294,8 @@ INVOCATIONS: tuple[Invocation, ...] = (
 )
 
 ROWS: dict[int, Syscall] = {int(row.number): row for row in SYSCALLS}
+ON_CAPS: dict[int, Handler] = {int(row.number): row.handler for row in SYSCALLS if row.takes_cap}
+"""The handlers of those that name a capability: every message passes here, so in one step."""
 INVOCATION_ROWS: dict[tuple[int, int], Invocation] = {
     (int(row.object), int(row.label)): row for row in INVOCATIONS
 }
