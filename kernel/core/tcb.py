@@ -242,6 +242,7 @@ def set_space(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Arguments: fault_ep (pointer, in the TCB's CSpace, to the endpoint of its fault handler),
         cspace_root_data (a guard, or 0 to keep it), vspace_root_data;
         caps: cspace_root, vspace_root
+    Blocks:    until the old root is empty, where this destroys it
     Errors:    TRUNCATED_MESSAGE, ILLEGAL_OPERATION (not a CNode, the guard does not fit, or the
         TCB has ended)
     Differs:   there is no page table: vspace_root may be any capability, and is ignored
@@ -255,8 +256,7 @@ def set_space(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     found = _new_root(caller, target, words[1])
     if isinstance(found, Result):
         return found
-    _enter_space(k, caller, target, words[0], found)
-    return OK
+    return _enter_space(k, caller, target, words[0], found)
 
 
 def configure(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
@@ -266,6 +266,7 @@ def configure(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Object:    TCB
     Arguments: fault_ep, cspace_root_data, vspace_root_data (as TCB_SetSpace), buffer (address of
         the message buffer, or 0 for none); caps: cspace_root, vspace_root, buffer_frame
+    Blocks:    as TCB_SetSpace
     Errors:    as TCB_SetSpace; ALIGNMENT_ERROR (buffer), ILLEGAL_OPERATION (buffer_frame is no
         page, and buffer is not 0)
     Differs:   as TCB_SetSpace; a TCB's messages travel in frames, so the buffer is only checked
@@ -285,8 +286,7 @@ def configure(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     found = _new_root(caller, target, words[1])
     if isinstance(found, Result):
         return found
-    _enter_space(k, caller, target, words[0], found)
-    return OK
+    return _enter_space(k, caller, target, words[0], found)
 
 
 def _new_root(caller: TCB, target: TCB, data: int) -> tuple[Cap, Slot] | Result:
@@ -302,10 +302,12 @@ def _new_root(caller: TCB, target: TCB, data: int) -> tuple[Cap, Slot] | Result:
 
 def _enter_space(
     k: Kernel, caller: TCB, target: TCB, fault_ep: int, found: tuple[Cap, Slot]
-) -> None:
+) -> Outcome:
     target.fault_ep = fault_ep
+    k.unfinished = None
     give_root(k, target, *found)
     reach.refresh(k, k.cause(Status.REVOKED, caller.pd))
+    return k.await_job(caller)
 
 
 def bind_notification(k: Kernel, caller: TCB, cap: Cap) -> Outcome:

@@ -315,6 +315,31 @@ class StrictMachine(Machine):
 
     scheduler = "strict"
 
+    @rule(who=who, domain=st.sampled_from([0, 0, 1, 2, 16]), whom=which, at=which)
+    def domains(self, who: int, domain: int, whom: int, at: int) -> None:
+        def action(thread: Thread) -> Answer | None:
+            target, on = pick(thread, whom, TCB), pick(thread, at, ObjectType.DOMAIN_SET)
+            return thread.invoke("domain_set_set", on, domain=domain, caps=[target])
+
+        self.do(who, action)
+
+    @rule(
+        who=who,
+        index=st.integers(0, 2),
+        domain=st.sampled_from([0, 1, 2]),
+        duration=st.sampled_from([0, 10, 300, 2000]),
+        start=st.booleans(),
+    )
+    def schedule(self, who: int, index: int, domain: int, duration: int, start: bool) -> None:
+        name = "domain_set_schedule_set_start" if start else "domain_set_schedule_configure"
+        more = {} if start else {"domain": domain, "duration": duration}
+
+        def action(thread: Thread) -> Answer | None:
+            on = pick(thread, 0, ObjectType.DOMAIN_SET)
+            return thread.invoke(name, on, index=index, **more)
+
+        self.do(who, action)
+
     @rule(who=who, priority=st.sampled_from([0, 90, 100, 120]), mcp=st.booleans(), whom=which)
     def priorities(self, who: int, priority: int, mcp: bool, whom: int) -> None:
         name = "tcb_set_mc_priority" if mcp else "tcb_set_priority"

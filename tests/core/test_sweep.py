@@ -263,3 +263,17 @@ def test_what_a_sweep_puts_out_of_reach_makes_endpoints_deaf(by: str) -> None:
     ok(fs.delete(FIRST) if by == "delete" else fs.revoke(MEMORY))
     answer = app.woken()
     assert (answer.status, answer.blames) == (Status.REVOKED, "fs")
+
+
+def test_a_change_of_root_that_destroys_the_old_one_answers_when_that_is_empty() -> None:
+    lab, app = system([ALL], semantics="sel4")
+    words = {"fault_ep": 0, "vspace_root_data": 0}
+    own = {**words, "cspace_root_data": guard_word(0, WORD_BITS - RADIX)}
+    ok(app.invoke("tcb_set_space", "tcb.1", caps=[FIRST, SLOT_CNODE], **own))
+    ok(app.delete(FIRST))
+    back = {**words, "cspace_root_data": 0}
+    assert app.invoke("tcb_set_space", "tcb.1", caps=[SLOT_CNODE, SLOT_CNODE], **back) is None
+    assert app.cap(SOURCE).obj.refs > 1
+    assert len(slices(lab)) == 2
+    ok(app.woken())
+    assert app.cap(SOURCE).obj.refs == 1

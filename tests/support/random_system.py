@@ -41,7 +41,7 @@ PDS: dict[str, dict[str, Any]] = {
     "web": {"uses": {"fs": "fs", "net": "net"}, "faults": "net"},
     "boss": {
         "uses": {"fs": "fs"},
-        "rdes": ["pd"],
+        "rdes": ["pd", "domain"],
         "manages": ["fs", "net", "app", "web"],
     },
 }
