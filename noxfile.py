@@ -30,8 +30,12 @@ def crash(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """The wire, with a hundred times the examples of the everyday run."""
+    """The core and the wire, looked at for longer than every day, and each time anew.
+
+    `nox -s fuzz -- --hypothesis-seed=N` is one run of the core again.
+    """
     session.install("-e", ".[dev]")
+    session.run("pytest", "tests/core", "-m", "fuzz and slow", "--timeout=0", *session.posargs)
     examples = {"CAPLAB_FUZZ": "40000"}
     wire = "tests/host/test_wire_fuzz.py"
     session.run("pytest", wire, "--timeout=0", *session.posargs, env=examples)
@@ -46,6 +50,5 @@ def slow(session: nox.Session) -> None:
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """Which lines the suite reaches in its own process; what runs only in PDs counts as missed."""
-    session.install("-e", ".[dev]")
-    session.run("pytest", "--cov", "--cov-report=term-missing", *session.posargs)
+    """Every branch of the pure kernel is taken by its own tests, or this fails."""
+    session.run("./scripts/coverage", external=True)

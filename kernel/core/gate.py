@@ -117,7 +117,10 @@ class Gate:
 
     def outranked(self, tcb: TCB) -> bool:
         """Is one ready that has a higher priority, or is it not its domain's turn?"""
-        return tcb.domain != self._k.domains.current or self._highest() > tcb.priority
+        return not self.has_turn(tcb.domain) or self._highest() > tcb.priority
+
+    def has_turn(self, domain: int) -> bool:
+        return domain == self._k.domains.current
 
     def _highest(self) -> int:
         """The highest priority that is ready in the domain whose turn it is."""

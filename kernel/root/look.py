@@ -91,7 +91,7 @@ def state(tcb: TCB) -> str:
 def reason(tcb: TCB) -> str:
     """What a TCB waits for, in words."""
     if tcb.state == states.READY:
-        return f"ready: {_runs(tcb, tcb.on)}"
+        return f"ready{_runs(tcb, tcb.on)}"
     if tcb.fault is not None:
         return f"FAULT: {tcb.fault.text}, {_fate(tcb)}"
     if tcb.state == states.SEND:
@@ -119,9 +119,11 @@ def _fate(tcb: TCB) -> str:
 
 
 def _runs(tcb: TCB, gate: Gate) -> str:
-    if gate.running is None:
-        return f"it is not the turn of its domain, {tcb.domain}"
-    return f"{gate.running.name} runs, priority {gate.running.priority}"
+    if gate.running is not None:
+        return f": {gate.running.name} runs, priority {gate.running.priority}"
+    if not gate.has_turn(tcb.domain):
+        return f": it is not the turn of its domain, {tcb.domain}"
+    return ""  # who runs next shows at the end of this step
 
 
 def _place(endpoint: Endpoint) -> str:

@@ -75,3 +75,22 @@ def test_cancelling_senders_leaves_a_receiver_alone() -> None:
     assert other.blocked
     ok(app.send(21, b"still there"))
     assert other.woken().badge == 5
+
+
+@pytest.mark.parametrize("words", [[30, 64, 0, 20, 65, 0, 21, 64], [30, 64, 0, 20, 64, 0, 21, 0]])
+def test_rotate_refuses_a_depth_of_the_pivot_or_the_source(app: Thread, words: list[int]) -> None:
+    app.alloc(EP, 20)
+    app.alloc(EP, 21)
+    both = [SLOT_CNODE] * 2
+    rotate = {"label": int(Inv.CNODE_ROTATE), "caps": both}
+    assert refused(Status.RANGE_ERROR, app.call, SLOT_CNODE, words, **rotate).words == (1, 64)
+
+
+def test_a_thread_that_has_ended_has_no_priority_to_change() -> None:
+    lab = pair()
+    fs, app = lab["fs"], lab["app"]
+    app.call("fs", caps=[SLOT_TCB])
+    ok(fs.recv(slot=30))
+    lab.die("app")
+    for name, word in (("tcb_set_priority", "priority"), ("tcb_set_mc_priority", "mcp")):
+        refused(Status.ILLEGAL_OPERATION, fs.invoke, name, 30, caps=[SLOT_TCB], **{word: 1})

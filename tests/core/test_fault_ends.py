@@ -311,3 +311,16 @@ def test_a_restart_stops_before_what_stands_in_its_way() -> None:
     assert app.blocked
     assert ok(fixer.nb_recv()).nothing
     lab.die("app")
+
+
+def test_a_restart_comes_too_late_for_a_faulter_that_has_ended() -> None:
+    """The reply has restarted it, and before that is executed its process ends."""
+    lab, fixer, app = system()
+    app.recv(EMPTY)
+    ok(fixer.recv())
+    ok(fixer.reply())
+    lab.exited("app")
+    assert lab.k.jobs_pending
+    lab.work()
+    assert lab.ps("app")["state"] == "killed"
+    assert app.blocked

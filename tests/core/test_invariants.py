@@ -4,12 +4,14 @@ from collections import deque
 
 import pytest
 
-from caplab.kernel.abi import ObjectType, Rights
+import faulting
+from caplab.kernel.abi import ObjectType, Rights, Sys
 from caplab.kernel.core import invariants
 from caplab.kernel.core.endpoint import Endpoint
+from caplab.kernel.core.gate import Gate
 from caplab.kernel.core.invariants import violations
 from caplab.kernel.core.notification import Notification
-from caplab.kernel.core.states import REPLY, RUNNING, SEND
+from caplab.kernel.core.states import INACTIVE, READY, REPLY, RUNNING, SEND
 from lab import Lab, Thread, ok, trio
 
 
@@ -162,6 +164,83 @@ def test_a_time_limit_of_a_thread_that_is_in_no_call() -> None:
     lab, fs, _, _ = calling()
     fs.tcb.deadline = 5
     assert broken(lab) == {"I10"}
+
+
+def test_a_faulter_that_runs_and_one_whose_message_is_nowhere_or_left_over() -> None:
+    lab, _, app = faulting.system()
+    app.recv(faulting.EMPTY)
+    lab.checked = False
+    assert broken(lab) == set()
+    fault = app.tcb.fault
+    interrupted, fault.request = fault.request, None
+    assert broken(lab) == {"I11"}
+    fault.request = interrupted
+    app.tcb.on.queue.clear()
+    app.tcb.state, app.tcb.on = INACTIVE, None
+    assert broken(lab) == {"I11"}
+    fault.request = None
+    assert broken(lab) == set()
+    app.tcb.state = RUNNING
+    assert broken(lab) == {"I11"}
+
+
+def strict() -> tuple[Lab, Gate, Thread, Thread]:
+    """`high` runs and `low` is ready; nothing is checked from here on."""
+    lab = Lab({"low": {"priority": 10}, "high": {"priority": 20}}, scheduler="strict")
+    low, high = lab["low"], lab["high"]
+    ok(high.syscall(Sys.YIELD))
+    assert low.syscall(Sys.YIELD) is None
+    lab.checked = False
+    assert lab.k.gate is not None
+    assert broken(lab) == set()
+    return lab, lab.k.gate, low, high
+
+
+def told(lab: Lab) -> str:
+    (text,) = violations(lab.k)
+    return text
+
+
+def test_a_thread_that_is_ready_and_stands_in_no_queue() -> None:
+    lab, gate, low, _ = strict()
+    gate.queues.clear()
+    assert told(lab) == f"I12: tcb {low.number} is ready, but is it in a ready queue?"
+    low.tcb.state = INACTIVE
+    gate.queues[0, 10] = deque([low.tcb])
+    assert "is inactive, but" in told(lab)
+
+
+def test_a_thread_that_is_ready_where_there_is_no_gate() -> None:
+    lab, _, _, _ = calling()
+    lab["web"].tcb.state = READY
+    assert broken(lab) == {"I12"}
+
+
+def test_two_threads_that_run_at_once() -> None:
+    lab, gate, low, _ = strict()
+    gate.queues.clear()
+    low.tcb.state = RUNNING
+    assert told(lab) == f"I12: tcb {low.number} runs, though it is not its turn"
+
+
+def test_a_thread_that_is_ready_twice_or_in_the_wrong_queue() -> None:
+    lab, gate, low, _ = strict()
+    gate.queues[0, 10].append(low.tcb)
+    assert told(lab) == "I12: a tcb is ready twice"
+    gate.queues.clear()
+    gate.queues[0, 9] = deque([low.tcb])
+    assert told(lab) == "I12: a ready tcb stands in the queue of another priority or domain"
+
+
+def test_a_thread_that_is_ready_though_nobody_or_somebody_lower_runs() -> None:
+    lab, gate, low, high = strict()
+    gate.running, high.tcb.state = None, INACTIVE
+    assert told(lab) == f"I12: tcb {low.number} is ready, and nobody runs"
+    gate.running, high.tcb.state = high.tcb, RUNNING
+    high.tcb.priority = 5
+    assert told(lab) == f"I12: tcb {high.number} runs, and a higher priority is ready"
+    gate.late = True
+    assert broken(lab) == set()
 
 
 def test_every_invariant_says_its_number_and_what_it_holds() -> None:

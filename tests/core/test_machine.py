@@ -6,15 +6,17 @@ Hypothesis drives a system of five PDs at random. What it finds is a short list 
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import precondition, rule
 
 from caplab.kernel.abi import SLOT_CNODE, SLOT_TCB, FaultLabel, ObjectType, Rights, Sys
 from caplab.kernel.core.events import Faulted, Interrupt, Started, Work
 from caplab.kernel.core.fault import ACCESS, handler
+from drawn import run
 from lab import ROWS, Answer, Thread
 from random_system import OWN, Action, RandomSystem, invocations_on, pick, ways
+
+pytestmark = pytest.mark.random
 
 EP, NTFN, CNODE = ObjectType.ENDPOINT, ObjectType.NOTIFICATION, ObjectType.CNODE
 REPLY, PD, TCB = ObjectType.REPLY, ObjectType.PD, ObjectType.TCB
@@ -347,18 +349,6 @@ class StrictMachine(Machine):
         self.do(who, lambda one: one.invoke(name, pick(one, whom, TCB), caps=[SLOT_TCB], **word))
 
 
-def run(machine: type[Machine], examples: int, steps: int) -> None:
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def test_whatever_happens_the_invariants_hold() -> None:
     run(Machine, examples=40, steps=60)
 
@@ -372,7 +362,7 @@ def test_whatever_happens_under_strict_priorities_the_invariants_hold() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(0)
 @pytest.mark.parametrize("machine", [Machine, Sel4Machine, StrictMachine])
 def test_whatever_happens_for_long_the_invariants_hold(machine: type[Machine]) -> None:
-    run(machine, examples=600, steps=120)
+    run(machine, examples=1500, steps=120, anew=True)

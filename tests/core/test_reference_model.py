@@ -8,13 +8,15 @@ rights and badge, and what a Revoke of it would delete.
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import rule, run_state_machine_as_test
+from hypothesis.stateful import rule
 
 from caplab.kernel.abi import Inv, ObjectType, Rights, Status
+from drawn import run
 from lab import Answer, ok
 from modelled_system import BIG, CNODE, EP, TCB, UNTYPED, ModelledSystem
+
+pytestmark = pytest.mark.random
 
 NTFN, FRAME = ObjectType.NOTIFICATION, ObjectType.FRAME
 
@@ -110,9 +112,10 @@ class Against(ModelledSystem):
         if done is not None:
             assert done[1] == (place if isinstance(place, Status) else Status.OK)
             entry = None if isinstance(place, Status) else place[0].slots.get(place[1])
-            if entry is not None:
-                for one in self.model.descendants(entry) if revoke else [entry]:
-                    self.model.remove(one)
+            if entry is not None and revoke:
+                self.model.revoke(entry)
+            elif entry is not None:
+                self.model.remove(entry)
         self.compare()
 
     @rule(who=who, of=number, root=number, data=word)
@@ -193,23 +196,11 @@ class Against(ModelledSystem):
         self.compare()
 
 
-def run(examples: int, steps: int) -> None:
-    run_state_machine_as_test(
-        Against,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def test_every_operation_does_what_the_model_says() -> None:
-    run(examples=150, steps=40)
+    run(Against, examples=100, steps=40)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(0)
 def test_every_operation_does_what_the_model_says_for_long() -> None:
-    run(examples=1500, steps=80)
+    run(Against, examples=3000, steps=80, anew=True)

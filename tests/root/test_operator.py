@@ -2,6 +2,7 @@
 
 import pytest
 
+import faulting
 from caplab.kernel.abi import SLOT_WORK, ObjectType
 from caplab.kernel.core.effects import Answer, Continue, Stop
 from caplab.kernel.core.events import Started
@@ -184,6 +185,17 @@ def test_under_sel4_a_thread_that_stopped_for_ever_says_so() -> None:
     lab["app"].recv(300)
     reason = "FAULT: capability fault at 300 while receiving, nobody mends it"
     assert lab.ps("app")["reason"] == reason
+
+
+def test_a_fault_says_who_has_it_in_hand() -> None:
+    lab, fixer, app = faulting.system()
+    app.recv(faulting.EMPTY)
+    what = "FAULT: capability fault at 300 while receiving, "
+    assert lab.ps("app")["reason"] == what + "sent to fixer/gen0"
+    ok(fixer.recv())
+    assert lab.ps("app")["reason"] == what + "handled by fixer/gen0"
+    ok(fixer.reply())
+    assert lab.ps("app")["reason"] == what + "restarting"
 
 
 def test_a_served_caller_may_wait_for_nobody_in_sel4_mode() -> None:

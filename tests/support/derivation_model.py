@@ -52,6 +52,8 @@ class Entry:
     parent: Entry | None
     home: Object
     index: int
+    serial: int
+    """Rises with each capability that is made."""
     alive: bool = True
 
     def ancestors(self) -> Iterator[Entry]:
@@ -59,6 +61,11 @@ class Entry:
         while one is not None:
             yield one
             one = one.parent
+
+    @property
+    def rank(self) -> tuple[int, ...]:
+        """Where it stands among the descendants of one: the youngest first, each with its own."""
+        return tuple(-one.serial for one in reversed([self, *self.ancestors()]))
 
 
 Place = tuple[Object, int]
@@ -69,10 +76,13 @@ class Model:
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        self.serial = 0
 
     # -- what there is ---------------------------------------------------------------------
 
     def add(self, place: Place, obj: Object, parent: Entry | None, **more: Any) -> Entry:
+        self.serial += 1
+        more = {"serial": self.serial, **more}
         new = Entry(obj=obj, parent=parent, home=place[0], index=place[1], **more)
         assert new.index not in new.home.slots
         new.home.slots[new.index] = new
@@ -104,6 +114,12 @@ class Model:
         if not entry.original:
             return []
         return [one for one in self.entries if entry in one.ancestors()]
+
+    def revoke(self, entry: Entry) -> None:
+        """Delete what descends from it, until it goes itself: its CNode may be among that."""
+        for one in sorted(self.descendants(entry), key=lambda one: one.rank):
+            if entry.alive:
+                self.remove(one)
 
     # -- pointers --------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ Every step is followed by a look at the invariants. A call returns its decoded a
 the caller is blocked; what a blocked caller is told later, `woken` gives.
 """
 
+import os
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -259,7 +260,7 @@ class Lab:
         self.k = Kernel(RootTask())
         self.root: RootTask = self.k.root  # type: ignore[assignment]
         self.now = 0
-        self.checked = checked
+        self.checked = checked and "CAPLAB_TESTS_UNCHECKED" not in os.environ
         self.events: list[Event] = []
         self.all_effects: list[Effect] = []
         self.effects: list[Effect] = []

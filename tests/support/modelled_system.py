@@ -82,6 +82,7 @@ class ModelledSystem(RuleBasedStateMachine):
                     word=0 if guard else one.cap.badge,
                     guard=guard,
                     original=one.revocable,
+                    serial=-len(self.model.entries),
                 )
                 first = first or new
                 one = one.next
