@@ -248,7 +248,8 @@ def recv(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Rights:    Read; Grant lets the reply carry capabilities
     Blocks:    until a message or a signal of the bound notification comes, or the time limit
     Errors:    INVALID_CAPABILITY (not receivable, or without Read), ILLEGAL_OPERATION (a
-        notification bound to another TCB), TIMED_OUT
+        notification bound to another TCB), FAILED_LOOKUP and the statuses of a capability that is
+        gone (NEVER_EXISTED, REVOKED, DIED_BEFORE_RECV), TIMED_OUT
     Differs:   where seL4 raises a capability fault, lab mode without a fault handler returns the
         error. In lab mode a caller whose reply capability this drops gets REPLY_DROPPED; in
         seL4 it waits for ever

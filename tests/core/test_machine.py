@@ -16,7 +16,7 @@ from drawn import run
 from lab import ROWS, Answer, Thread
 from random_system import OWN, Action, RandomSystem, invocations_on, pick, ways
 
-pytestmark = pytest.mark.random
+pytestmark = pytest.mark.fuzz
 
 EP, NTFN, CNODE = ObjectType.ENDPOINT, ObjectType.NOTIFICATION, ObjectType.CNODE
 REPLY, PD, TCB = ObjectType.REPLY, ObjectType.PD, ObjectType.TCB

@@ -16,7 +16,7 @@ from drawn import run
 from lab import Answer, ok
 from modelled_system import BIG, CNODE, EP, TCB, UNTYPED, ModelledSystem
 
-pytestmark = pytest.mark.random
+pytestmark = pytest.mark.fuzz
 
 NTFN, FRAME = ObjectType.NOTIFICATION, ObjectType.FRAME
 

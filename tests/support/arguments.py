@@ -1,0 +1,365 @@
+"""For every invocation of the table a call that succeeds, and what its arguments may not be.
+
+`world` has a capability of every kind. `GOOD` says for each row what it is called on and with; from
+that the fuzz tests change one thing at a time. `REFUSED` says of each argument, by its name, which
+values are never taken. What stands in neither is still tried: it may be done or refused, by an
+error that the row's docstring names, and then nothing has changed.
+"""
+
+import re
+from typing import Any, NamedTuple
+
+import msgpack
+
+from caplab.kernel.abi import (
+    DOMAIN_DURATION_MAX,
+    SLOT_CNODE,
+    SLOT_PD,
+    SLOT_TCB,
+    ObjectType,
+    Status,
+    Sys,
+)
+from caplab.kernel.core.cap import Cap, guard_word
+from caplab.kernel.core.effects import Resume
+from caplab.kernel.core.invariants import violations
+from caplab.kernel.core.syscalls import INVOCATIONS, ROWS, Invocation
+from caplab.kernel.core.syscalls import Syscall as Row
+from caplab.kernel.core.untyped import Untyped
+from frames import Answer, Body
+from lab import Cptr, Lab, Thread, ok
+
+BY_NAME = {row.name.replace("_", ""): row for row in INVOCATIONS}
+BY_CALL = {row.number.name.replace("_", ""): row for row in ROWS.values()}
+
+EP, NTFN, CNODE = ObjectType.ENDPOINT, ObjectType.NOTIFICATION, ObjectType.CNODE
+UNTYPED, TCB, FRAME = ObjectType.UNTYPED, ObjectType.TCB, ObjectType.FRAME
+
+# What lies in the caller's slots.
+ENDPOINT, BELL, PAGE, IRQ, BADGED, CHILD, SAVED, NODE = range(20, 28)
+DEVICE, SPARE, MEMORY, SPLIT, OF_SPLIT, DEAD_TCB, WEAK, BOUND = range(28, 36)
+FREE = 40
+EMPTY, NOWHERE, HUGE = 99, 5000, 2**64 - 1
+INSIDE = 1
+"""The slot of NODE that holds an endpoint."""
+
+PDS: dict[str, dict[str, Any]] = {
+    "boss": {
+        "serves": "endpoint",
+        "rdes": ["pd", "domain"],
+        "devices": ["uart0", "uart1"],
+        "threads": 2,
+        "manages": ["other", "dead"],
+        "uses": {"fs": "fs"},
+    },
+    "fs": {"serves": "endpoint"},
+    "other": {"uses": {"boss": "boss"}},
+    "late": {"uses": {"boss": "boss"}},
+    "dead": {"uses": {"boss": "boss"}},
+}
+
+
+def world(**spec: Any) -> tuple[Lab, Thread]:
+    """A system, and the second thread of a PD that has a capability of every kind.
+
+    The first thread waits in a call; the second has been called by `late`, and `other` waits for
+    the answer that SAVED can give.
+    """
+    lab = Lab(PDS, uarts=["uart0", "uart1"], checked=False, **spec)
+    boss = lab["boss.1"]
+    for kind, slot in ((EP, ENDPOINT), (NTFN, BELL), (FRAME, PAGE), (TCB, SPARE), (NTFN, BOUND)):
+        ok(boss.retype(kind, slot))
+    ok(boss.invoke("device_claim", "uart0", slot=IRQ))
+    ok(boss.mint(ENDPOINT, BADGED, badge=9))
+    ok(boss.invoke("pd_create", "rde:pd", name="child", run="x", receive=CHILD))
+    ok(boss.retype(CNODE, NODE, 4))
+    inside = {"dest_index": INSIDE, "dest_depth": 4, "src_index": ENDPOINT, "src_depth": 64}
+    ok(boss.invoke("cnode_copy", NODE, caps=[SLOT_CNODE], rights=15, **inside))
+    for slot in (MEMORY, SPLIT):
+        ok(boss.retype(UNTYPED, slot, 13))
+    ok(boss.retype(EP, OF_SPLIT, of=SPLIT))
+    ok(boss.copy(PAGE, WEAK, 0))
+    ok(boss.bind(BOUND, SPARE))
+    # Nothing gives device memory yet, so the root task's own way is taken.
+    device = Cap(int(UNTYPED), Untyped(lab.k.number("untyped"), 1 << 40, 16, device=True), 15)
+    lab.k.put(boss.pd.cspace.slot(DEVICE), device, None, "root")
+    lab["dead"].call("boss", caps=[SLOT_TCB])
+    ok(boss.recv(slot=DEAD_TCB))
+    lab.die("dead")
+    lab["other"].call("boss")
+    ok(boss.recv())
+    ok(boss.save_caller(SAVED))
+    lab["late"].call("boss")
+    ok(boss.recv())
+    lab["boss"].call("fs")
+    return lab, boss
+
+
+class Good(NamedTuple):
+    """A call that is done as it stands."""
+
+    on: Cptr
+    given: dict[str, Any]
+    caps: tuple[int, ...] = ()
+    rest: tuple[int, ...] = ()
+    receive: int | None = None
+
+
+_COPY = {"dest_index": FREE, "dest_depth": 64, "src_index": ENDPOINT, "src_depth": 64}
+_SPACE = {"fault_ep": 0, "cspace_root_data": 0, "vspace_root_data": 0}
+_REGISTERS = {"arch_flags": 0, "count": 2}
+
+GOOD: dict[str, Good] = {
+    "tcb_suspend": Good(SLOT_TCB, {}),
+    "tcb_resume": Good(SLOT_TCB, {}),
+    "tcb_bind_notification": Good(SLOT_TCB, {}, (BELL,)),
+    "tcb_unbind_notification": Good(SPARE, {}),
+    "tcb_set_space": Good(SPARE, _SPACE, (SLOT_CNODE, SLOT_PD)),
+    "tcb_configure": Good(SPARE, {**_SPACE, "buffer": 0x1000}, (SLOT_CNODE, SLOT_PD, PAGE)),
+    "tcb_read_registers": Good(SPARE, {"suspend_source": 1, **_REGISTERS}),
+    "tcb_write_registers": Good(SPARE, {"resume": 1, **_REGISTERS}, rest=(7, 8)),
+    "tcb_set_priority": Good(SPARE, {"priority": 50}, (SLOT_TCB,)),
+    "tcb_set_mc_priority": Good(SPARE, {"mcp": 50}, (SLOT_TCB,)),
+    "cnode_copy": Good(SLOT_CNODE, {**_COPY, "rights": 15}, (SLOT_CNODE,)),
+    "cnode_mint": Good(SLOT_CNODE, {**_COPY, "rights": 15, "badge": 5}, (SLOT_CNODE,)),
+    "cnode_move": Good(SLOT_CNODE, _COPY, (SLOT_CNODE,)),
+    "cnode_mutate": Good(
+        SLOT_CNODE, {**_COPY, "src_index": NODE, "badge": guard_word(1, 4)}, (SLOT_CNODE,)
+    ),
+    "cnode_rotate": Good(
+        SLOT_CNODE,
+        {
+            "dest_index": FREE,
+            "dest_depth": 64,
+            "dest_badge": guard_word(1, 4),
+            "pivot_index": NODE,
+            "pivot_depth": 64,
+            "pivot_badge": 0,
+            "src_index": PAGE,
+            "src_depth": 64,
+        },
+        (SLOT_CNODE, SLOT_CNODE),
+    ),
+    "cnode_cancel_badged_sends": Good(SLOT_CNODE, {"index": BADGED, "depth": 64}),
+    "untyped_retype": Good(
+        MEMORY,
+        {
+            "type": int(EP),
+            "size_bits": 0,
+            "node_index": 0,
+            "node_depth": 0,
+            "node_offset": FREE,
+            "num_objects": 2,
+        },
+        (SLOT_CNODE,),
+    ),
+    "cnode_delete": Good(SLOT_CNODE, {"index": ENDPOINT, "depth": 64}),
+    "cnode_revoke": Good(SLOT_CNODE, {"index": ENDPOINT, "depth": 64}),
+    "cnode_save_caller": Good(SLOT_CNODE, {"index": FREE, "depth": 64}),
+    "irq_ack": Good(IRQ, {}),
+    "irq_set_notification": Good(IRQ, {}, (BELL,)),
+    "irq_clear": Good(IRQ, {}),
+    "domain_set_set": Good("rde:domain", {"domain": 3}, (SPARE,)),
+    "domain_set_schedule_configure": Good("rde:domain", {"index": 1, "domain": 1, "duration": 5}),
+    "domain_set_schedule_set_start": Good("rde:domain", {"index": 0}),
+    "frame_map": Good(PAGE, {}),
+    "frame_unmap": Good(PAGE, {}),
+    "pd_lookup": Good(SLOT_PD, {"name": "fs"}),
+    "pd_get_work": Good(SLOT_PD, {}),
+    "pd_info": Good(CHILD, {}),
+    "pd_install": Good(
+        CHILD, {"name": "in", "slot": 30, "rights": 15, "badge": 7}, caps=(ENDPOINT,)
+    ),
+    "pd_start": Good(CHILD, {}),
+    "pd_kill": Good("pd:other", {"signal": 9}),
+    "pd_crash": Good("pd:other", {"how": "segv", "after": 100}),
+    "pd_suspend": Good("pd:other", {}),
+    "pd_resume": Good("pd:other", {}),
+    "pd_create": Good(
+        "rde:pd",
+        {
+            "name": "new",
+            "run": "x",
+            "args": {"a": 1},
+            "threads": 2,
+            "devices": ["uart0"],
+            "serves": "endpoint",
+            "path": ["/x"],
+            "faults": ENDPOINT,
+            "untyped": MEMORY,
+        },
+        receive=FREE,
+    ),
+    "device_claim": Good("uart1", {"slot": FREE}),
+}
+
+_DEPTH = (0, 65, 2**63, HUGE, 9)
+_TO = (SLOT_TCB, ENDPOINT, 1024, NOWHERE, HUGE)
+"""Full, or leading nowhere."""
+_FROM = (EMPTY, 1024, NOWHERE, HUGE)
+_NO_GUARD = (61, 63, HUGE)
+"""Longer than a word has room for beside the index."""
+_NO_NODE = (0, EMPTY, NOWHERE, HUGE, ENDPOINT, BELL, PAGE, SAVED, SLOT_TCB, SLOT_PD, MEMORY)
+_NO_BELL = (0, EMPTY, NOWHERE, HUGE, ENDPOINT, NODE, PAGE, SAVED, SLOT_TCB, SLOT_PD, MEMORY)
+_NO_TCB = (0, EMPTY, NOWHERE, HUGE, ENDPOINT, BELL, NODE, PAGE, SAVED, SLOT_PD, MEMORY)
+_NO_NAME = ("", "é" * 65, "x" * 4000)
+_NOT_TEXT = (b"fs", 1, -1, HUGE, True, 1.5, ["fs"], {"fs": 1})
+_NOT_NUMBER = ("1", b"1", True, 1.5, float("nan"), [1], {"a": 1})
+_NOT_LIST = ("uart0", b"", 0, True, 1.5, {"uart0": 1})
+_NO_POINTER = (0, EMPTY, NOWHERE, HUGE, -1, -(2**63))
+
+REFUSED: dict[str, tuple[Any, ...]] = {
+    "dest_index": _TO,
+    "dest_depth": _DEPTH,
+    "src_index": _FROM,
+    "src_depth": _DEPTH,
+    "pivot_index": (*_FROM, PAGE),
+    "pivot_depth": _DEPTH,
+    "dest_badge": _NO_GUARD,
+    "pivot_badge": (),
+    "rights": (),
+    "badge": (),
+    "index": (NOWHERE, HUGE),
+    "depth": _DEPTH,
+    "fault_ep": (),
+    "cspace_root_data": (55, 63, HUGE),
+    "vspace_root_data": (),
+    "buffer": (1, 0x1200, HUGE),
+    "suspend_source": (),
+    "resume": (),
+    "arch_flags": (),
+    "count": (HUGE, 21, 2**32),
+    "registers": (),
+    "priority": (101, 256, HUGE),
+    "mcp": (101, 256, HUGE),
+    "domain": (16, 255, HUGE),
+    "duration": (0, DOMAIN_DURATION_MAX + 1, HUGE),
+    "type": (0, 5, 8, 9, 16, 17, 18, 99, HUGE),
+    "size_bits": (64, HUGE),
+    "node_index": (),
+    "node_depth": (9, 65, HUGE),
+    "node_offset": (0, SLOT_TCB, ENDPOINT, 1023, 1024, HUGE),
+    "num_objects": (0, 257, 985, HUGE),
+    "name": _NOT_TEXT,
+    "run": (*_NOT_TEXT, None),
+    "args": ("a", b"a", 1, True, 1.5, ["a"]),
+    "threads": (*_NOT_NUMBER, 0, -1, 33, HUGE, -(2**63)),
+    "devices": (*_NOT_LIST, ["disk"], [None], [["uart0"]], [{}]),
+    "serves": (*_NOT_TEXT, "space", "é"),
+    "path": (*_NOT_LIST, [1], [None], [b"/x"], [[]]),
+    "faults": (*_NOT_NUMBER, *_NO_POINTER, BELL, PAGE, NODE, SAVED, SLOT_TCB, MEMORY),
+    "untyped": (*_NOT_NUMBER, *_NO_POINTER, BELL, PAGE, NODE, SAVED, SLOT_TCB, SPLIT, DEVICE),
+    "signal": (*_NOT_NUMBER, 0, -1, 65, HUGE, -(2**63)),
+    "how": (*_NOT_TEXT, None, "", "segv ", "exit:", "exit:1000", "exit:-1", "SEGV"),
+    "after": (*_NOT_NUMBER, 0, -1, -(2**63)),
+    "slot": (*_NOT_NUMBER, 0, 1, -1, 512, HUGE, -(2**63)),
+    "src_root": _NO_NODE,
+    "pivot_root": _NO_NODE,
+    "root": _NO_NODE,
+    "cspace_root": _NO_NODE,
+    "vspace_root": (),
+    "buffer_frame": (0, EMPTY, NOWHERE, HUGE, ENDPOINT, BELL, NODE, SAVED, SLOT_TCB, MEMORY),
+    "notification": _NO_BELL,
+    "authority": _NO_TCB,
+    "tcb": (*_NO_TCB, DEAD_TCB),
+    "cap": (0, EMPTY, NOWHERE, HUGE, SAVED),
+}
+"""By the name of an argument; a row of its own may say otherwise, as `row.argument`."""
+
+REFUSED |= {
+    "cnode_mint.badge": (),
+    "cnode_mutate.badge": _NO_GUARD,
+    "cnode_mutate.src_index": (*_FROM, ENDPOINT, BELL),
+    "cnode_save_caller.index": _TO,
+    "cnode_cancel_badged_sends.index": (*_FROM, PAGE, NODE, SLOT_TCB),
+    "domain_set_schedule_configure.index": (0x3F, 64, HUGE),
+    "domain_set_schedule_set_start.index": (1, 63, 64, HUGE),
+    "pd_install.name": (*_NOT_TEXT, *_NO_NAME),
+    "pd_install.rights": (*_NOT_NUMBER, None),
+    "pd_install.badge": (*_NOT_NUMBER, -1, -(2**63)),
+    "pd_install.slot": (*_NOT_NUMBER, 0, 1, -1, 512, HUGE, -(2**63)),
+    "pd_lookup.name": (*_NOT_TEXT, "", "fs ", "é"),
+    "pd_create.name": (*_NOT_TEXT, None, "", "9", "a b", "x" * 33, "é", "child", "boss", "new\n"),
+    "device_claim.slot": (*_NOT_NUMBER, None, 0, 1, -1, 512, HUGE, -(2**63), ENDPOINT),
+}
+
+
+def refused(row_name: str, argument: str) -> tuple[Any, ...] | None:
+    """Values the argument of that row may never have; None if nobody has said."""
+    return REFUSED.get(f"{row_name}.{argument}", REFUSED.get(argument))
+
+
+WILD_WORDS = (0, 1, 2, 3, 16, 31, 63, 64, 65, 255, 1023, 4096, 2**31, 2**32, 2**63 - 1, 2**63, HUGE)
+WILD_SLOTS = (0, 1, 2, 3, 4, *range(20, 36), FREE, EMPTY, 511, 512, 513, 1023, NOWHERE, HUGE)
+WILD_VALUES: tuple[Any, ...] = (
+    *(None, True, False, 0, 1, -1, 9, 64, 1023, 2**31, 2**63, HUGE, -(2**31), -(2**63)),
+    *(0.0, 1.5, float("inf"), float("nan"), "", "a", "é", "x" * 1000, b"", b"\xff", [], [1], {}),
+    *({"a": {"b": [1, None]}}, [[[]]]),
+)
+WILD_BODIES = (b"", b"\x80", b"\xc1", b"\x90", b"\x01", b"\xa1\xff", b"\x81\xa1", b"\x91" * 2000)
+"""Control bodies that are no map, or no msgpack at all."""
+
+
+def documented(row: Row | Invocation, seen: frozenset[str] = frozenset()) -> set[str]:
+    """The errors a docstring names, those it takes over with `as X` included."""
+    text = row.handler.__doc__ or ""
+    errors = text.partition("Errors:")[2].partition("Differs:")[0]
+    found = set(re.findall(r"\b[A-Z][A-Z_]+\b", errors)) & {status.name for status in Status}
+    for word in re.findall(r"\bas ([A-Z]\w+)", errors):
+        key = word.replace("_", "")
+        other = BY_NAME.get(key.lower()) or BY_CALL[key.upper()]
+        if key not in seen:
+            found |= documented(other, seen | {key})
+    return found
+
+
+class Bench:
+    """A world on which calls are tried; it is made anew after one that was not refused."""
+
+    def __init__(self, **spec: Any) -> None:
+        self.spec = spec
+        self.changed = True
+
+    def ready(self) -> Thread:
+        """The thread that calls, in a world in which nothing has happened yet."""
+        if self.changed:
+            self.lab, self.boss = world(**self.spec)
+            self.before = self.lab.k.state_hash()
+            self.changed = False
+        return self.boss
+
+    def call(
+        self, row: Row | Invocation, on: Cptr, body: Body, *, kind: Sys = Sys.CALL, **more: Any
+    ) -> Answer | None:
+        """Its answer; None when it blocks. A refusal is documented, and changes nothing."""
+        label = int(row.label) if isinstance(row, Invocation) else 0
+        boss = self.ready()
+        self.changed = True
+        answer = boss.syscall(kind, on, body, **{"label": label, **more})
+        if answer is not None and answer.status:
+            status = Status(answer.status)
+            assert status.name in documented(row), (status, on, body, more)
+            # What a ReplyRecv replies goes out, whatever becomes of its receive.
+            if kind != Sys.REPLY_RECV:
+                assert self.lab.k.state_hash() == self.before, (status, on, body, more)
+                assert self.lab.effects == [Resume(boss.number, self.lab.effects[0].frame)]
+                self.changed = False
+                return answer
+        self.lab.work()
+        assert violations(self.lab.k) == []
+        assert self.lab.pd("boss").state == "started"
+        return answer
+
+    def try_good(self, row: Invocation, **changed: Any) -> Answer | None:
+        """The row's good call, with some arguments, capabilities or the rest changed."""
+        good = GOOD[row.name]
+        caps = [changed.pop(name, cap) for name, cap in zip(row.caps, good.caps, strict=True)]
+        rest = changed.pop(row.rest, good.rest)
+        given = {**good.given, **changed}
+        return self.call(row, good.on, body_of(row, given, rest), caps=caps, slot=good.receive)
+
+
+def body_of(row: Invocation, given: dict[str, Any], rest: tuple[int, ...] = ()) -> Body:
+    if row.body == "msgpack":
+        return bytes(msgpack.packb(given))
+    return [*(given[word] for word in row.words), *rest]
