@@ -28,7 +28,6 @@ from caplab.kernel.abi import BODY_MAX, MSG_BYTES, SLOT_CNODE, WORD, ObjectType,
 from caplab.kernel.core.syscalls import INVOCATIONS, ROWS, Invocation, Syscall
 from lab import Answer
 
-pytestmark = pytest.mark.fuzz
 invocation = pytest.mark.parametrize("row", INVOCATIONS, ids=lambda row: row.name)
 syscall = pytest.mark.parametrize("row", ROWS.values(), ids=lambda row: row.number.name)
 MESSAGES = (ObjectType.ENDPOINT, ObjectType.NOTIFICATION, ObjectType.REPLY)
@@ -69,7 +68,7 @@ def test_nothing_is_described_that_is_not_in_the_table() -> None:
 def test_the_world_has_an_object_of_every_kind() -> None:
     _, boss = world()
     found = {slot.cap.type for slot in boss.pd.cspace.slots.values() if slot.cap}
-    assert found == set(ObjectType) - {ObjectType.NULL}
+    assert found >= {*MESSAGES, *(row.object for row in INVOCATIONS)}
 
 
 @invocation

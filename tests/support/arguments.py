@@ -38,15 +38,20 @@ UNTYPED, TCB, FRAME = ObjectType.UNTYPED, ObjectType.TCB, ObjectType.FRAME
 # What lies in the caller's slots.
 ENDPOINT, BELL, PAGE, IRQ, BADGED, CHILD, SAVED, NODE = range(20, 28)
 DEVICE, SPARE, MEMORY, SPLIT, OF_SPLIT, DEAD_TCB, WEAK, BOUND = range(28, 36)
+SPACE = 36
 FREE = 40
 EMPTY, NOWHERE, HUGE = 99, 5000, 2**64 - 1
 INSIDE = 1
 """The slot of NODE that holds an endpoint."""
+BOSS, FS, OTHER, LATE, DEAD = range(1, 6)
+"""Numbers of the PDs."""
+LOT, CAR = 16, 17
+"""Numbers of the spaces: the one that is served, and SPACE."""
 
 PDS: dict[str, dict[str, Any]] = {
     "boss": {
-        "serves": "endpoint",
-        "rdes": ["pd", "domain"],
+        "serves": {"space": "LOT"},
+        "rdes": ["pd", "domain", "resspc"],
         "devices": ["uart0", "uart1"],
         "threads": 2,
         "manages": ["other", "dead"],
@@ -83,6 +88,7 @@ def world(**spec: Any) -> tuple[Lab, Thread]:
     # Nothing gives device memory yet, so the root task's own way is taken.
     device = Cap(int(UNTYPED), Untyped(lab.k.number("untyped"), 1 << 40, 16, device=True), 15)
     lab.k.put(boss.pd.cspace.slot(DEVICE), device, None, "root")
+    _make_spaces(boss)
     lab["dead"].call("boss", caps=[SLOT_TCB])
     ok(boss.recv(slot=DEAD_TCB))
     lab.die("dead")
@@ -93,6 +99,17 @@ def world(**spec: Any) -> tuple[Lab, Thread]:
     ok(boss.recv())
     lab["boss"].call("fs")
     return lab, boss
+
+
+def _make_spaces(boss: Thread) -> None:
+    """Two spaces; the first has two resources and their holders, and an RDE that CHILD has too."""
+    ok(boss.invoke("resspc_connect", "rde:resspc", caps=[ENDPOINT], type_name="CAR", receive=SPACE))
+    for number, holder in ((1, OTHER), (2, BOSS)):
+        ok(boss.invoke("resspc_create", "space", object=number))
+        ok(boss.invoke("resspc_give", "space", object=number, pd=holder))
+    for space in ("space", SPACE):
+        ok(boss.invoke("resspc_issue", space, pd=BOSS))
+    ok(boss.pd_call("share_rde", CHILD, type="LOT"))
 
 
 class Good(NamedTuple):
@@ -175,6 +192,24 @@ GOOD: dict[str, Good] = {
     "pd_crash": Good("pd:other", {"how": "segv", "after": 100}),
     "pd_suspend": Good("pd:other", {}),
     "pd_resume": Good("pd:other", {}),
+    "pd_send": Good(CHILD, {"name": "sent"}, (ENDPOINT,)),
+    "pd_share_rde": Good(CHILD, {"type": "CAR", "space": CAR, "name": "cars"}),
+    "pd_remove_rde": Good(CHILD, {"type": "LOT", "space": LOT}),
+    "pd_rdes": Good(CHILD, {}),
+    "resspc_connect": Good(
+        "rde:resspc",
+        {"type_name": "NEW", "client": OTHER, "pd_depth": 0, "space_depth": "all"},
+        (ENDPOINT,),
+        receive=FREE,
+    ),
+    "resspc_map": Good("space", {"space": CAR}),
+    "resspc_create": Good("space", {"object": 3}),
+    "resspc_give": Good("space", {"object": 1, "pd": OTHER}),
+    "resspc_revoke": Good("space", {"object": 1, "pd": OTHER, "count": 1}),
+    "resspc_delete": Good("space", {"object": 1}),
+    "resspc_destroy": Good(SPACE, {}),
+    "resspc_issue": Good("space", {"pd": OTHER, "name": "lots"}),
+    "resspc_info": Good("space", {}),
     "pd_create": Good(
         "rde:pd",
         {
@@ -185,8 +220,6 @@ GOOD: dict[str, Good] = {
             "devices": ["uart0"],
             "serves": "endpoint",
             "path": ["/x"],
-            "faults": ENDPOINT,
-            "untyped": MEMORY,
         },
         receive=FREE,
     ),
@@ -206,8 +239,6 @@ _NO_NAME = ("", "é" * 65, "x" * 4000)
 _NOT_TEXT = (b"fs", 1, -1, HUGE, True, 1.5, ["fs"], {"fs": 1})
 _NOT_NUMBER = ("1", b"1", True, 1.5, float("nan"), [1], {"a": 1})
 _NOT_LIST = ("uart0", b"", 0, True, 1.5, {"uart0": 1})
-_NO_POINTER = (0, EMPTY, NOWHERE, HUGE, -1, -(2**63))
-
 REFUSED: dict[str, tuple[Any, ...]] = {
     "dest_index": _TO,
     "dest_depth": _DEPTH,
@@ -247,8 +278,6 @@ REFUSED: dict[str, tuple[Any, ...]] = {
     "devices": (*_NOT_LIST, ["disk"], [None], [["uart0"]], [{}]),
     "serves": (*_NOT_TEXT, "space", "é"),
     "path": (*_NOT_LIST, [1], [None], [b"/x"], [[]]),
-    "faults": (*_NOT_NUMBER, *_NO_POINTER, BELL, PAGE, NODE, SAVED, SLOT_TCB, MEMORY),
-    "untyped": (*_NOT_NUMBER, *_NO_POINTER, BELL, PAGE, NODE, SAVED, SLOT_TCB, SPLIT, DEVICE),
     "signal": (*_NOT_NUMBER, 0, -1, 65, HUGE, -(2**63)),
     "how": (*_NOT_TEXT, None, "", "segv ", "exit:", "exit:1000", "exit:-1", "SEGV"),
     "after": (*_NOT_NUMBER, 0, -1, -(2**63)),
@@ -266,7 +295,29 @@ REFUSED: dict[str, tuple[Any, ...]] = {
 }
 """By the name of an argument; a row of its own may say otherwise, as `row.argument`."""
 
+_NO_PD = (*_NOT_NUMBER, None, 0, -1, DEAD, 77, HUGE)
+_NO_DEPTH = (b"", True, 1.5, [1], {}, -2, "none")
+_NO_RESOURCE = (*_NOT_NUMBER, None, -1, 3, 2**24 - 1, 2**24, HUGE)
+_NO_SPACE = (*_NOT_NUMBER, -1, 99, HUGE)
+
 REFUSED |= {
+    "pd_send.name": (*_NOT_TEXT, *_NO_NAME),
+    "pd_share_rde.type": (*_NOT_TEXT, None, "", "no such"),
+    "pd_share_rde.space": _NO_SPACE,
+    "pd_share_rde.name": (*_NOT_TEXT, *_NO_NAME),
+    "pd_remove_rde.type": (*_NOT_TEXT, None, "", "no such"),
+    "pd_remove_rde.space": _NO_SPACE,
+    "type_name": (*_NOT_TEXT, None, ""),
+    "client": (*_NOT_NUMBER, 0, -1, DEAD, 77, HUGE),
+    "pd_depth": _NO_DEPTH,
+    "space_depth": _NO_DEPTH,
+    "endpoint": (0, EMPTY, NOWHERE, HUGE, BELL, PAGE, NODE, SAVED, SLOT_TCB, BADGED),
+    "space": (*_NO_SPACE, None, LOT),
+    "object": _NO_RESOURCE,
+    "pd": _NO_PD,
+    "resspc_create.object": (*_NOT_NUMBER, -1, 1, 2, 2**24 - 1, 2**24, HUGE),
+    "resspc_revoke.count": (*_NOT_NUMBER, 0, -1, 2, HUGE),
+    "resspc_issue.name": (*_NOT_TEXT, *_NO_NAME),
     "cnode_mint.badge": (),
     "cnode_mutate.badge": _NO_GUARD,
     "cnode_mutate.src_index": (*_FROM, ENDPOINT, BELL),
