@@ -8,11 +8,7 @@ from typing import Any
 import pytest
 
 from arguments import (
-    BADGED,
-    ENDPOINT,
-    FREE,
     GOOD,
-    HUGE,
     REFUSED,
     WILD_BODIES,
     WILD_SLOTS,
@@ -22,10 +18,10 @@ from arguments import (
     body_of,
     documented,
     refused,
-    world,
 )
 from caplab.kernel.abi import BODY_MAX, MSG_BYTES, SLOT_CNODE, WORD, ObjectType, Status, Sys
 from caplab.kernel.core.syscalls import INVOCATIONS, ROWS, Invocation, Syscall
+from everything import BADGED, ENDPOINT, FREE, HUGE, world
 from lab import Answer
 
 invocation = pytest.mark.parametrize("row", INVOCATIONS, ids=lambda row: row.name)

@@ -1,9 +1,9 @@
 """For every invocation of the table a call that succeeds, and what its arguments may not be.
 
-`world` has a capability of every kind. `GOOD` says for each row what it is called on and with; from
-that the fuzz tests change one thing at a time. `REFUSED` says of each argument, by its name, which
-values are never taken. What stands in neither is still tried: it may be done or refused, by an
-error that the row's docstring names, and then nothing has changed.
+`everything.world` has a capability of every kind. `GOOD` says for each row what it is called on and
+with; from that the fuzz tests change one thing at a time. `REFUSED` says of each argument, by its
+name, which values are never taken. What stands in neither is still tried: it may be done or refused,
+by an error that the row's docstring names, and then nothing has changed.
 """
 
 import re
@@ -16,100 +16,45 @@ from caplab.kernel.abi import (
     SLOT_CNODE,
     SLOT_PD,
     SLOT_TCB,
-    ObjectType,
     Status,
     Sys,
 )
-from caplab.kernel.core.cap import Cap, guard_word
+from caplab.kernel.core.cap import guard_word
 from caplab.kernel.core.effects import Resume
 from caplab.kernel.core.invariants import violations
 from caplab.kernel.core.syscalls import INVOCATIONS, ROWS, Invocation
 from caplab.kernel.core.syscalls import Syscall as Row
-from caplab.kernel.core.untyped import Untyped
+from everything import (
+    BADGED,
+    BELL,
+    CAR,
+    CHILD,
+    DEAD,
+    DEAD_TCB,
+    DEVICE,
+    EMPTY,
+    ENDPOINT,
+    EP,
+    FREE,
+    HUGE,
+    IRQ,
+    LOT,
+    MEMORY,
+    NODE,
+    NOWHERE,
+    OTHER,
+    PAGE,
+    SAVED,
+    SPACE,
+    SPARE,
+    SPLIT,
+    world,
+)
 from frames import Answer, Body
-from lab import Cptr, Lab, Thread, ok
+from lab import Cptr, Thread
 
 BY_NAME = {row.name.replace("_", ""): row for row in INVOCATIONS}
 BY_CALL = {row.number.name.replace("_", ""): row for row in ROWS.values()}
-
-EP, NTFN, CNODE = ObjectType.ENDPOINT, ObjectType.NOTIFICATION, ObjectType.CNODE
-UNTYPED, TCB, FRAME = ObjectType.UNTYPED, ObjectType.TCB, ObjectType.FRAME
-
-# What lies in the caller's slots.
-ENDPOINT, BELL, PAGE, IRQ, BADGED, CHILD, SAVED, NODE = range(20, 28)
-DEVICE, SPARE, MEMORY, SPLIT, OF_SPLIT, DEAD_TCB, WEAK, BOUND = range(28, 36)
-SPACE = 36
-FREE = 40
-EMPTY, NOWHERE, HUGE = 99, 5000, 2**64 - 1
-INSIDE = 1
-"""The slot of NODE that holds an endpoint."""
-BOSS, FS, OTHER, LATE, DEAD = range(1, 6)
-"""Numbers of the PDs."""
-LOT, CAR = 16, 17
-"""Numbers of the spaces: the one that is served, and SPACE."""
-
-PDS: dict[str, dict[str, Any]] = {
-    "boss": {
-        "serves": {"space": "LOT"},
-        "rdes": ["pd", "domain", "resspc"],
-        "devices": ["uart0", "uart1"],
-        "threads": 2,
-        "manages": ["other", "dead"],
-        "uses": {"fs": "fs"},
-    },
-    "fs": {"serves": "endpoint"},
-    "other": {"uses": {"boss": "boss"}},
-    "late": {"uses": {"boss": "boss"}},
-    "dead": {"uses": {"boss": "boss"}},
-}
-
-
-def world(**spec: Any) -> tuple[Lab, Thread]:
-    """A system, and the second thread of a PD that has a capability of every kind.
-
-    The first thread waits in a call; the second has been called by `late`, and `other` waits for
-    the answer that SAVED can give.
-    """
-    lab = Lab(PDS, uarts=["uart0", "uart1"], checked=False, **spec)
-    boss = lab["boss.1"]
-    for kind, slot in ((EP, ENDPOINT), (NTFN, BELL), (FRAME, PAGE), (TCB, SPARE), (NTFN, BOUND)):
-        ok(boss.retype(kind, slot))
-    ok(boss.invoke("device_claim", "uart0", slot=IRQ))
-    ok(boss.mint(ENDPOINT, BADGED, badge=9))
-    ok(boss.invoke("pd_create", "rde:pd", name="child", run="x", receive=CHILD))
-    ok(boss.retype(CNODE, NODE, 4))
-    inside = {"dest_index": INSIDE, "dest_depth": 4, "src_index": ENDPOINT, "src_depth": 64}
-    ok(boss.invoke("cnode_copy", NODE, caps=[SLOT_CNODE], rights=15, **inside))
-    for slot in (MEMORY, SPLIT):
-        ok(boss.retype(UNTYPED, slot, 13))
-    ok(boss.retype(EP, OF_SPLIT, of=SPLIT))
-    ok(boss.copy(PAGE, WEAK, 0))
-    ok(boss.bind(BOUND, SPARE))
-    # Nothing gives device memory yet, so the root task's own way is taken.
-    device = Cap(int(UNTYPED), Untyped(lab.k.number("untyped"), 1 << 40, 16, device=True), 15)
-    lab.k.put(boss.pd.cspace.slot(DEVICE), device, None, "root")
-    _make_spaces(boss)
-    lab["dead"].call("boss", caps=[SLOT_TCB])
-    ok(boss.recv(slot=DEAD_TCB))
-    lab.die("dead")
-    lab["other"].call("boss")
-    ok(boss.recv())
-    ok(boss.save_caller(SAVED))
-    lab["late"].call("boss")
-    ok(boss.recv())
-    lab["boss"].call("fs")
-    return lab, boss
-
-
-def _make_spaces(boss: Thread) -> None:
-    """Two spaces; the first has two resources and their holders, and an RDE that CHILD has too."""
-    ok(boss.invoke("resspc_connect", "rde:resspc", caps=[ENDPOINT], type_name="CAR", receive=SPACE))
-    for number, holder in ((1, OTHER), (2, BOSS)):
-        ok(boss.invoke("resspc_create", "space", object=number))
-        ok(boss.invoke("resspc_give", "space", object=number, pd=holder))
-    for space in ("space", SPACE):
-        ok(boss.invoke("resspc_issue", space, pd=BOSS))
-    ok(boss.pd_call("share_rde", CHILD, type="LOT"))
 
 
 class Good(NamedTuple):
@@ -220,6 +165,8 @@ GOOD: dict[str, Good] = {
             "devices": ["uart0"],
             "serves": "endpoint",
             "path": ["/x"],
+            "faults": ENDPOINT,
+            "untyped": MEMORY,
         },
         receive=FREE,
     ),
@@ -239,6 +186,8 @@ _NO_NAME = ("", "é" * 65, "x" * 4000)
 _NOT_TEXT = (b"fs", 1, -1, HUGE, True, 1.5, ["fs"], {"fs": 1})
 _NOT_NUMBER = ("1", b"1", True, 1.5, float("nan"), [1], {"a": 1})
 _NOT_LIST = ("uart0", b"", 0, True, 1.5, {"uart0": 1})
+_NO_POINTER = (0, EMPTY, NOWHERE, HUGE, -1, -(2**63))
+
 REFUSED: dict[str, tuple[Any, ...]] = {
     "dest_index": _TO,
     "dest_depth": _DEPTH,
@@ -278,6 +227,8 @@ REFUSED: dict[str, tuple[Any, ...]] = {
     "devices": (*_NOT_LIST, ["disk"], [None], [["uart0"]], [{}]),
     "serves": (*_NOT_TEXT, "space", "é"),
     "path": (*_NOT_LIST, [1], [None], [b"/x"], [[]]),
+    "faults": (*_NOT_NUMBER, *_NO_POINTER, BELL, PAGE, NODE, SAVED, SLOT_TCB, MEMORY),
+    "untyped": (*_NOT_NUMBER, *_NO_POINTER, BELL, PAGE, NODE, SAVED, SLOT_TCB, SPLIT, DEVICE),
     "signal": (*_NOT_NUMBER, 0, -1, 65, HUGE, -(2**63)),
     "how": (*_NOT_TEXT, None, "", "segv ", "exit:", "exit:1000", "exit:-1", "SEGV"),
     "after": (*_NOT_NUMBER, 0, -1, -(2**63)),
