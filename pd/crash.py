@@ -11,9 +11,6 @@ import threading
 
 from caplab.pd.errors import CrashRequested
 
-OOM_HEADROOM = 64 * 1024 * 1024
-"""What `oom` may still allocate: the PD's own limit is lowered first, so the host is safe."""
-
 
 def crash(how: str) -> None:
     """Fail as asked: segv, abort, exception, exit:N, hang, oom or bus.
@@ -26,7 +23,7 @@ def crash(how: str) -> None:
     if kind == "segv":
         ctypes.string_at(0)
     elif kind == "bus":
-        touch_truncated_page()
+        touch_past_the_end()
     elif kind == "exit":
         os._exit(int(argument or 0))
     elif kind == "hang":
@@ -36,24 +33,22 @@ def crash(how: str) -> None:
     os.abort()  # `abort`, and whatever was meant to end the process and did not
 
 
-def touch_truncated_page() -> None:
-    """Read a mapping whose file has shrunk: SIGBUS."""
-    fd = os.memfd_create("crash")
-    os.ftruncate(fd, mmap.PAGESIZE)
-    page = mmap.mmap(fd, mmap.PAGESIZE)
-    os.ftruncate(fd, 0)
-    page[0]
+def touch_past_the_end() -> None:
+    """Read a mapping beyond the last page of its file: SIGBUS. A confined PD can make no file."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long)
+    with open(__file__, "rb") as file:
+        beyond = -(-os.fstat(file.fileno()).st_size // mmap.PAGESIZE) * mmap.PAGESIZE
+        fd, size = file.fileno(), beyond + mmap.PAGESIZE
+        start = libc.mmap(None, size, mmap.PROT_READ, mmap.MAP_PRIVATE, fd, 0)
+    ctypes.string_at(start + beyond, 1)
 
 
 def exhaust_memory() -> None:
-    """Allocate until there is no more, within a limit that is set first."""
-    with open("/proc/self/statm") as statm:
-        used = int(statm.read().split()[0]) * mmap.PAGESIZE
+    """Allocate until there is no more, within a limit that is set first: the host is safe."""
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    limit = used + OOM_HEADROOM
-    resource.setrlimit(
-        resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard)
-    )
+    resource.setrlimit(resource.RLIMIT_AS, (0, hard))  # what it has it keeps
     hoard: list[bytearray] = []
     step = 1024 * 1024
     while step:

@@ -29,13 +29,17 @@ PATIENCE = 0.5
 Ended = Callable[[int], None]
 
 
-def run(fd: int) -> int:
-    """Be the PD that the spawn channel describes, until its first TCB returns; the exit status."""
+def run(fd: int, seal: Callable[[], None]) -> int:
+    """Be the PD that the spawn channel describes, until its first TCB returns; the exit status.
+
+    `seal` takes away the right to connect; not a line of the user's runs before it.
+    """
     info = receive(fd)
     if info.handed:
         open_handed(fd)
     sys.path[:] = search_path(info.path)
     env = Env(info, connect(info.address, info.ids))
+    seal()
     return execute(env, run_main, end_process)
 
 

@@ -36,6 +36,8 @@ class ZmqTransport:
         # can turn a send into a wait.
         self.socket.setsockopt(zmq.SNDHWM, 0)
         self.socket.setsockopt(zmq.RCVHWM, 0)
+        # Nothing is queued before there is a connection, so that POLLOUT says there is one.
+        self.socket.setsockopt(zmq.IMMEDIATE, 1)
         # Fifty PDs that start at once may find the listening queue full.
         self.socket.setsockopt(zmq.RECONNECT_IVL, 5)
         self.socket.connect(address)
@@ -48,11 +50,18 @@ class ZmqTransport:
         self._send(frame)
         return self._recv()
 
+    def await_connection(self) -> None:
+        """Until the kernel has answered the greeting: from then on no socket need be opened."""
+        self.socket.poll(flags=zmq.POLLOUT)
+
     def close(self) -> None:
         self.socket.close()
 
 
 def connect(address: str, ids: Sequence[bytes]) -> list[ZmqTransport]:
-    """The transports of a whole PD, connected at once, because later it may not open sockets."""
+    """The transports of a whole PD, all of them connected, because later it may open no sockets."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    return [ZmqTransport(context, address, routing_id) for routing_id in ids]
+    transports = [ZmqTransport(context, address, routing_id) for routing_id in ids]
+    for transport in transports:
+        transport.await_connection()
+    return transports

@@ -34,6 +34,7 @@ class CheckedPd:
     path: tuple[str, ...]
     """Code roots, absolute: the manifest's folder first."""
     confinement: str
+    """`auto` is the system's level."""
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class Entry:
         default = document.place((key, *path))
         return self.at("run"), (Note("its program's default", default),)
 
-    def checked(self, confinement: str) -> CheckedPd | None:
+    def checked(self) -> CheckedPd | None:
         if self.found is None or self.found.program is None:
             return None
         return CheckedPd(
@@ -78,7 +78,7 @@ class Entry:
             priority=self.keys.priority,
             role="server" if self.serves else self.value("role") or "client",
             path=self.roots,
-            confinement=self.keys.confinement or confinement,
+            confinement=self.keys.confinement,
         )
 
 

@@ -14,6 +14,7 @@ import msgpack
 
 from caplab.kernel.boot.build import build
 from caplab.kernel.boot.checked import CheckedSystem
+from caplab.kernel.boot.confinement import Host, decide, write_down
 from caplab.kernel.boot.control import Control, Question, readable
 from caplab.kernel.host import rundir
 from caplab.kernel.host.errors import HostError, NotRunning, OutOfTime, SystemFailed
@@ -32,14 +33,18 @@ def specification(
     name: str | None = None,
     arms: Sequence[Mapping[str, Any]] = (),
     exit_code_from: str | None = None,
+    host: Host | None = None,
 ) -> Spec:
-    """The boot specification, with what the command line says in place of the manifest's word."""
+    """The boot specification, with what the command line says in place of the manifest's word.
+
+    `host` is where it will run: this one, which is tried, if none is given.
+    """
     prefix = f"cl.{os.urandom(4).hex()}."
     try:
         spec = build(system, shm_prefix=prefix, name=name, arms=arms)
     except ValueError as error:
         raise HostError("bad-request", f"{error}.", status=2) from error
-    spec["confinement"] = os.environ.get("CAPLAB_CONFINEMENT", "none")
+    write_down(spec, *decide(system, host or Host.tried()))
     if exit_code_from is not None:
         names = [pd["name"] for pd in spec["pds"]]
         if exit_code_from not in names:

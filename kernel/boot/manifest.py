@@ -59,7 +59,7 @@ def _judge(shape: Shape, path: Path) -> CheckedSystem | None:
     folder = path.absolute().parent
     pds = entries(shape, keys, folder)
     Routes(shape, keys, pds).judge()
-    checked = [pd.checked(keys.confinement) for pd in pds.values()]
+    checked = [pd.checked() for pd in pds.values()]
     return CheckedSystem(
         name=name,
         file=path.absolute(),

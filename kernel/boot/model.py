@@ -85,12 +85,7 @@ def _names(what: str) -> Any:
     return Field(default=[], description=what)
 
 
-_UNCONFINED = NotBuilt(
-    values=tuple(
-        (level, "PDs are not confined yet; auto means what the host allows, which is nothing now")
-        for level in ("strict", "basic")
-    )
-)
+_Confinement = Literal["auto", "strict", "basic", "none"]
 _USES_SCHEMA = WithJsonSchema(
     {
         "anyOf": [
@@ -145,8 +140,8 @@ class PdKeys(Defaults):
     )
     manages: list[Name] = _names("PDs it may list, suspend, kill and crash")
     path: list[str] = _names("more folders it may import from, relative to the manifest")
-    confinement: Annotated[Literal["auto", "none"] | None, _UNCONFINED] = Field(
-        default=None, description="as the system's, for this PD"
+    confinement: _Confinement = Field(
+        default="auto", description="as the system's, or weaker, for this PD"
     )
     console: Annotated[Any, NotBuilt("a console of its own with escapes, prefix and buffering")] = (
         None
@@ -180,8 +175,9 @@ class Keys(BaseModel):
     cpus: list[Annotated[int, Field(ge=0)]] | None = Field(
         default=None, min_length=1, description="CPUs of the host all its processes run on"
     )
-    confinement: Annotated[Literal["auto", "none"], _UNCONFINED] = Field(
-        default="auto", description="how strictly PDs are kept from the host"
+    confinement: _Confinement = Field(
+        default="auto",
+        description="how strictly PDs are kept from the host; auto: as strictly as it allows",
     )
     path: list[str] = _names("more folders all PDs may import from, relative to the manifest")
     exit_code_from: Name | None = Field(

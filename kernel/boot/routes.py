@@ -15,6 +15,7 @@ from caplab.kernel.boot.programs import shown
 from caplab.kernel.boot.shape import Shape
 from caplab.kernel.boot.signature import Misfit, Signature, misfits
 from caplab.kernel.boot.yaml_marks import Step
+from caplab.kernel.confine.level import Level
 from caplab.kernel.root.pd import NAMES_MAX, names_given
 
 
@@ -38,6 +39,7 @@ class Routes:
             self._domain,
             self._room,
             self._role,
+            self._confinement,
             self._args,
         )
         for pd in self.pds.values():
@@ -146,6 +148,15 @@ class Routes:
             message = f"`{pd.name}` serves an endpoint, so it cannot be a client"
             notes = (*notes, *self._served_at(pd))
             self._add("CL027", message, at, "remove `role`, or `serves`", notes)
+
+    def _confinement(self, pd: Entry) -> None:
+        asked, most = pd.keys.confinement, self.keys.confinement
+        if "auto" in (asked, most) or Level(asked).strength <= Level(most).strength:
+            return
+        message = f"`{pd.name}` is to be confined more strictly than the system"
+        note = Note(f"the system has `{most}`", self.document.place(("confinement",)))
+        fix = f"write  confinement: {asked}  for the system, and {most} for the other PDs"
+        self._add("CL018", message, pd.at("confinement"), fix, (note,))
 
     def _args(self, pd: Entry) -> None:
         signature = pd.found.signature if pd.found is not None else None

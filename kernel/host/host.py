@@ -87,7 +87,10 @@ class Host:
             "handed": handed,
         }
         self.processes = Processes(
-            self._sender(self.zygote), self._sender(self.launcher), constants
+            self._sender(self.zygote),
+            self._sender(self.launcher),
+            constants,
+            {root for pd in spec["pds"] for root in pd.get("path") or ()},
         )
         self.segments: Segments | MemFds = (
             MemFds(self.processes.hand) if handed else Segments(folders=strict(spec))
@@ -323,9 +326,14 @@ class Host:
             **self._pids,
             "run_dir": str(self.run_dir),
             "semantics": self.spec.get("semantics", "lab"),
+            "confinement": self._confinement(),
             "started": self._since,
             "uarts": self.lines.describe(),
         }
+
+    def _confinement(self) -> dict[str, Any]:
+        """The level that is in force, what was asked for, and what keeps the host from more."""
+        return {"level": self.spec.get("confinement", "none"), **self.spec.get("confined", {})}
 
     def _write_run_file(self) -> None:
         """For whoever looks for running systems, and for who clears up after a killed one."""
@@ -335,6 +343,7 @@ class Host:
             "launcher_pid": outside.parent_pid(),
             "shm_prefix": self.spec["shm_prefix"],
             "manifest": self.spec.get("manifest"),
+            "confinement": self._confinement(),
             "started": self._since,
         }
         fresh = self.run_dir / ".run.json"

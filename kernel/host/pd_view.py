@@ -9,7 +9,6 @@ until a PD has taken its own folder of them and given the rest up (`pd_namespace
 import os
 import stat
 import sys
-import sysconfig
 from collections.abc import Iterable, Sequence
 
 from caplab.kernel.confine.libc import (
@@ -48,10 +47,8 @@ def shown_paths(code_roots: Iterable[str]) -> list[str]:
     prefixes = {sys.prefix, sys.base_prefix} - set(SYSTEM_PREFIXES)
     wanted = [
         *LIBRARIES,
-        *prefixes,
-        sysconfig.get_path("stdlib"),
-        sysconfig.get_path("platstdlib"),
-        *(path for path in sys.path if path),
+        *sorted(prefixes),
+        *(path for path in sys.path if path),  # the standard library, and what PYTHONPATH adds
         package,
         *(entry.path for entry in os.scandir(package) if entry.is_symlink()),
         *mapped_files(),

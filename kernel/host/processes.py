@@ -10,7 +10,8 @@ import resource
 import select
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgpack
@@ -77,12 +78,21 @@ class Processes:
         to_zygote, to_launcher: send a message with descriptors, which are closed once they have
             gone. The launcher gets the reading end of what a PD prints.
         constants: what every spawn information holds: `address` and `semantics`.
+        roots: the code roots of the manifest. A PD that another one made reads nothing else,
+            whatever its maker has asked for.
     """
 
-    def __init__(self, to_zygote: Send, to_launcher: Send, constants: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        to_zygote: Send,
+        to_launcher: Send,
+        constants: dict[str, Any],
+        roots: Collection[str] = (),
+    ) -> None:
         self._to_zygote = to_zygote
         self._to_launcher = to_launcher
         self._constants = constants
+        self._roots = frozenset(roots)
         self._children: dict[int, Child] = {}
         self._descriptors = DESCRIPTORS_KEPT
 
@@ -125,7 +135,21 @@ class Processes:
             raise CannotSpawn(f"{name} could not be started: {error}") from None
         self._children[effect.pd] = child
         self._descriptors += child.descriptors
-        self._to_zygote({"op": "spawn", "pd": effect.pd, "name": name}, descriptors)
+        request = {"op": "spawn", "pd": effect.pd, "name": name, **self._confined(spec)}
+        self._to_zygote(request, descriptors)
+
+    def _confined(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """How the process is to be confined, and what it may read besides every PD's files."""
+        program = spec["run"]["file"] if isinstance(spec["run"], dict) else None
+        read = [root for root in spec["path"] if self._known(root)]
+        return {
+            "level": spec.get("confinement") or "none",
+            "read": read if program is None else [*read, program],
+            "threads": len(spec["tcbs"]),
+        }
+
+    def _known(self, path: str) -> bool:
+        return any(Path(os.path.normpath(path)).is_relative_to(root) for root in self._roots)
 
     def started(self, pd: int, pid: int, pidfd: int) -> None:
         """The zygote has forked it."""

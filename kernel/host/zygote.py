@@ -3,7 +3,8 @@
 `python -m caplab.kernel.host.zygote FD`, where FD is its end of a SOCK_SEQPACKET channel to the
 kernel. Messages are msgpack maps; descriptors travel beside them:
 
-- `{"op": "spawn", "pd": n, "name": s}` + [spawn channel, output, one register per device…]
+- `{"op": "spawn", "pd": n, "name": s, "level": l, "read": [path…], "threads": n}` + [spawn
+  channel, output, one register per device…]: how it is confined, and where its code lies
 - `{"op": "line", "line": i, "uart": s}` + [spawn pipe, status pipe, its end of the cable]
 - `{"op": "confine", "read": [path…], "socket": path}`: from now on PDs have namespaces of their own
   and see these paths, and what every PD needs; only in a machine of its own
@@ -30,11 +31,13 @@ from typing import Any, NamedTuple
 
 import msgpack
 
-from caplab.kernel.confine.libc import Libc
+from caplab.kernel.confine.child import Confinement, Plan, Seal
+from caplab.kernel.confine.level import Level
 from caplab.kernel.host.fork import SPAWN_FD, Prctl, fork, prepare
 from caplab.kernel.host.last_words import LastWords
 from caplab.kernel.host.pd_namespaces import Namespaces
-from caplab.pd.window import leave_segments_to_the_kernel
+from caplab.kernel.host.pd_view import READ_ONLY, shown_paths
+from caplab.pd.window import SHM_DIR, leave_segments_to_the_kernel
 
 PRELOADED = (
     "zmq",
@@ -78,7 +81,9 @@ class Zygote:
         """By pidfd. A pidfd becomes readable with the exit, so no SIGCHLD is needed, and
         children have no handler to put back."""
         self._last_words = LastWords()
-        self._run_pd: Callable[[int], int] = import_module("caplab.pd.runtime").run
+        self._confinement = Confinement()
+        self._program = tuple(shown_paths(()))
+        self._run_pd: Callable[[int, Seal], int] = import_module("caplab.pd.runtime").run
         self._run_line: Callable[[int], int] = import_module("caplab.kernel.host.line").run
 
     def serve(self) -> None:
@@ -137,7 +142,7 @@ class Zygote:
                 raise BadRequest(f"a line needs {LINE_FDS} descriptors, not {len(fds)}")
             placed = {1: 2, 2: 2, **dict(enumerate(fds, SPAWN_FD))}
             name = f"line {request['uart']}"
-            pid = fork(self._run_line, placed, name, self._prctl, self._before_a_line)
+            pid = fork(self._run_line, placed, name, self._prctl, self._see_the_machine)
         try:
             pidfd = os.pidfd_open(pid)
         except OSError:
@@ -148,26 +153,44 @@ class Zygote:
         self._poll.register(pidfd, select.POLLIN)
         self._tell({"op": "started", **about, "pid": pid}, [pidfd])
 
-    def _be_pd(self, fd: int) -> int:
+    def _plan(self, request: dict[str, Any]) -> Plan:
+        try:
+            level = Level(request["level"])
+        except ValueError as error:
+            raise BadRequest(str(error)) from None
+        readable = (*self._program, *request["read"], READ_ONLY)
+        # Without namespaces segments are handed over, and nothing there is a PD's to open.
+        shared = () if self._namespaces is None else (SHM_DIR,)
+        return Plan(level, readable, shared, threads=request["threads"])
+
+    def _be_pd(self, plan: Plan, fd: int) -> int:
+        """In the child: not a line of the user's runs before it is confined."""
         self._last_words.install()
-        return self._run_pd(fd)
+        return self._run_pd(fd, self._confinement.confine(plan))
 
     def _fork_pd(self, request: dict[str, Any], placed: Mapping[int, int]) -> int:
         name, spaces = request["name"], self._namespaces
+        plan = self._plan(request)
+        body = partial(self._be_pd, plan)
+        if plan.level is not Level.STRICT:
+            return fork(body, placed, name, self._prctl, self._see_the_machine)
         if spaces is None:
-            return fork(self._be_pd, placed, name, self._prctl)
+            raise BadRequest("there are no namespaces for it yet")
         with spaces.new_pids():
             enter = partial(spaces.enter, request["pd"])
-            return fork(self._be_pd, placed, name, self._prctl, enter)
+            return fork(body, placed, name, self._prctl, enter)
 
-    def _before_a_line(self) -> None:
+    def _see_the_machine(self) -> None:
+        """In the child: a line, or a PD that has no namespaces of its own."""
         if self._namespaces is not None:
             self._namespaces.leave_for_the_machine()
 
     def _confine(self, request: dict[str, Any]) -> None:
         """Prepare the namespaces that PDs will have; where that fails, no PD may run."""
         try:
-            self._namespaces = Namespaces(Libc(), request["read"], request["socket"])
+            self._namespaces = Namespaces(
+                self._confinement.libc, request["read"], request["socket"]
+            )
         except OSError as error:
             raise SystemExit(f"zygote: PDs cannot be confined: {error}") from error
 
@@ -192,6 +215,8 @@ class Zygote:
 
 NUMBERED = {"spawn": ("pd", "name"), "line": ("line", "uart")}
 """Per operation: the key of its number, and of its name."""
+CONFINED = {"level": str, "read": list, "threads": int}
+"""What else a spawn says."""
 
 
 def unpack(data: bytes) -> dict[str, Any]:
@@ -217,6 +242,11 @@ def check(request: dict[str, Any]) -> None:
     number, name = NUMBERED[op]
     if type(request.get(number)) is not int or not isinstance(request.get(name), str):
         raise BadRequest(f"{op} needs a number {number!r} and a string {name!r}")
+    if op == "spawn":
+        for key, kind in CONFINED.items():
+            if not isinstance(request.get(key), kind):
+                article = "an" if kind is int else "a"
+                raise BadRequest(f"{op} needs {key!r}, {article} {kind.__name__}")
 
 
 def subject(request: dict[str, Any]) -> dict[str, int]:

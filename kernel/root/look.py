@@ -30,6 +30,7 @@ def row(one: PD) -> dict[str, Any]:
         "exit_code": one.exit_code,
         "calls": one.calls if one.tcbs else one.calls_ended,
         "caps": one.caps if one.alive else 0,
+        "confinement": one.spec.get("confinement") or "none",
         "tcbs": tcbs,
     }
 

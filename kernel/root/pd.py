@@ -304,6 +304,7 @@ def spawn(k: Kernel, pd: PD) -> None:
                 "path": spec.get("path") or [],
                 "tcbs": [tcb.number for tcb in pd.tcbs],
                 "devices": list(spec.get("devices") or ()),
+                "confinement": spec.get("confinement"),
             },
         )
     )

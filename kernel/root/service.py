@@ -118,6 +118,7 @@ def _spec(creator: PD, arguments: dict[str, Any]) -> dict[str, Any]:
         "creator": creator.name,
         # The root task gives it none: whoever asks pays.
         "untyped": 0,
+        "confinement": creator.spec.get("confinement"),
     }
 
 

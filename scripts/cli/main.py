@@ -38,6 +38,7 @@ COMMANDS = (
     Command("Break", "resume", "suspend", "resume", "let a suspended PD go on"),
     Command("Look", "caps", "caps", "caps", "a PD's capabilities, and where each came from"),
     Command("Look", "trace", "trace", "trace", "a line for each system call, with its answer"),
+    Command("Look", "doctor", "doctor", "doctor", "what this host allows, and what would help"),
     Command("Look", "check", "check", "check", "find the mistakes of a manifest, run nothing"),
     Command("Look", "explain", "explain", "explain", "what an error code or a word means"),
     Command("Prove", "replay", "replay", "replay", "the state a recorded run led to, rebuilt"),

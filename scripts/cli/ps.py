@@ -6,11 +6,8 @@ import psutil
 
 from caplab.kernel.boot.running import Running
 from caplab.kernel.host import rundir
-from caplab.scripts.cli import show
+from caplab.scripts.cli import confinement, show
 from caplab.scripts.cli.options import Format, OutputFormat, SystemName
-
-CONFINEMENT = "none"
-"""PDs are ordinary processes of the user: the key and the level come with confinement itself."""
 
 REASON_MAX = 40
 
@@ -18,21 +15,24 @@ REASON_MAX = 40
 def ps(system: SystemName = None, output: OutputFormat = Format.TEXT) -> int:
     """Show the protection domains of a running system."""
     running = Running.attach(system)
+    info = rundir.read_info(running.run_dir)
+    level = info.get("confinement") or {"level": "none"}
     rows = [{**row, **measured(row["pid"])} for row in running.control.ask("ps")["pds"]]
     if output is Format.JSON:
-        info = rundir.read_info(running.run_dir)
         show.as_json(
             {
                 "system": running.name,
                 "kernel_pid": info.get("kernel_pid"),
                 "zygote_pid": info.get("zygote_pid"),
                 "run_dir": str(running.run_dir),
+                "confinement": level,
                 "pds": rows,
             }
         )
         return 0
     heads = ("PD", "GEN", "PID", "ROLE", "STATE", "WHY", "CALLS", "CAPS", "PSS", "CPU")
     show.table(heads, [_line(row) for row in rows])
+    show.say(confinement.in_force(level, rows))
     return 0
 
 
@@ -47,7 +47,7 @@ def measured(pid: int | None) -> dict[str, Any]:
             pss = process.memory_full_info().pss
         except psutil.Error:
             pass
-    return {"pss": pss, "cpu": cpu, "confinement": CONFINEMENT}
+    return {"pss": pss, "cpu": cpu}
 
 
 def shortened(reason: str) -> str:

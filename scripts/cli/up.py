@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ from caplab.kernel.boot.manifest import check
 from caplab.kernel.boot.system import System
 from caplab.kernel.host import rundir
 from caplab.kernel.host.errors import RequestRefused
-from caplab.scripts.cli import show
+from caplab.scripts.cli import confinement, show
 from caplab.scripts.cli.check import default
 from caplab.scripts.cli.console import Ending, attach
 from caplab.scripts.cli.farewell import farewell
@@ -24,7 +24,6 @@ from caplab.scripts.cli.ls import tell_cleared
 from caplab.scripts.cli.screen import Screen
 
 DEMONSTRATION = "hello"
-CONFINEMENT = "confinement none (not built yet: PDs are ordinary processes of this user)"
 
 Manifest = Annotated[
     str | None,
@@ -90,7 +89,7 @@ def refuse_unless_writable(log: Path) -> None:
 def background(system: System, timeout: float | None) -> int:
     """Start a system and leave it running."""
     system.start(**({} if timeout is None else {"timeout": timeout}))
-    show.say(opening(system.name, len(system.ps())))
+    show.say(opening(system.name, system.ps(), system.info()["confinement"]))
     option = option_for(system.name)
     show.say(f"it is ready: `caplab ps{option}`, `caplab console{option}`, `caplab down{option}`")
     system.detach()
@@ -122,7 +121,8 @@ def foreground(
 
 def welcome(spec: dict[str, Any], screen: Screen) -> None:
     """The first lines: what is booted, how it is confined, how to reach it."""
-    screen.say(opening(spec["name"], len(spec["pds"])))
+    level = {"level": spec["confinement"], **spec["confined"]}
+    screen.say(opening(spec["name"], spec["pds"], level))
     option = option_for(spec["name"])
     victim = next((pd["name"] for pd in reversed(spec["pds"])), "PD")
     screen.say(f"from another terminal: `caplab console{option}`, `caplab kill {victim}{option}`")
@@ -178,8 +178,8 @@ def signals_to(descriptor: int) -> Iterator[None]:
         signal.set_wakeup_fd(before)
 
 
-def opening(name: str, pds: int) -> str:
-    return f"{name}: {show.count(pds, 'PD')}, {CONFINEMENT}"
+def opening(name: str, pds: Sequence[Any], level: Mapping[str, str]) -> str:
+    return f"{name}: {show.count(len(pds), 'PD')}, {confinement.in_force(level)}"
 
 
 def option_for(name: str) -> str:

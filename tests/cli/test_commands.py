@@ -128,7 +128,15 @@ def test_ps_in_json_has_exactly_the_keys_that_are_promised(
 ) -> None:
     stand_in(ps={"pds": [{**ROW, "pid": os.getpid()}, {**ROW, "pid": 2**22 - 1}]})
     document = json.loads(caplab("ps", "--format", "json").out)
-    assert list(document) == ["schema", "system", "kernel_pid", "zygote_pid", "run_dir", "pds"]
+    assert list(document) == [
+        "schema",
+        "system",
+        "kernel_pid",
+        "zygote_pid",
+        "run_dir",
+        "confinement",
+        "pds",
+    ]
     assert document["schema"] == 1
     alive, gone = document["pds"]
     promised = "pd generation pid role state reason exit_code calls caps pss cpu confinement tcbs"

@@ -79,7 +79,14 @@ def zygote(baseline: None) -> Iterator[Zygote]:
 def test_a_pd_is_told_everything_it_starts_with_through_its_channel(zygote: Zygote) -> None:
     zygote.processes.spawn(Spawn(1, SPEC), [b"\1" * 16, b"\2" * 16], {"uart0": 0})
     message, (channel, output, register) = zygote.sent[0]
-    assert message == {"op": "spawn", "pd": 1, "name": "hello"}
+    assert message == {
+        "op": "spawn",
+        "pd": 1,
+        "name": "hello",
+        "level": "none",
+        "read": [],
+        "threads": 1,
+    }
     told = msgpack.unpackb(os.read(channel, BODY_MAX + 1))
     assert told.pop("seed") >= 0
     assert told == {

@@ -69,6 +69,9 @@ def test_a_line_finds_its_descriptors_and_is_reported_by_its_number(
     assert (message["line"], message["status"]) == (0, 0)
 
 
+SPAWN = {"op": "spawn", "pd": 3, "name": "x", "level": "none", "read": [], "threads": 1}
+
+
 @pytest.mark.parametrize(
     ("data", "fds", "reason"),
     [
@@ -79,7 +82,10 @@ def test_a_line_finds_its_descriptors_and_is_reported_by_its_number(
         (msgpack.packb({"op": ["spawn"]}), 0, "none of spawn, line"),
         (msgpack.packb({"op": "spawn", "pd": "three", "name": "x"}), 2, "needs a number"),
         (msgpack.packb({"op": "spawn", "pd": 3}), 2, "needs a number"),
-        (msgpack.packb({"op": "spawn", "pd": 3, "name": "x"}), 1, "spawn channel and an output"),
+        (msgpack.packb({"op": "spawn", "pd": 3, "name": "x"}), 2, "needs 'level', a str"),
+        (msgpack.packb({**SPAWN, "level": "loose"}), 2, "'loose' is not a valid Level"),
+        (msgpack.packb({**SPAWN, "threads": "two"}), 2, "needs 'threads', an int"),
+        (msgpack.packb(SPAWN), 1, "spawn channel and an output"),
         (msgpack.packb({"op": "line", "line": 3, "uart": "x"}), 1, "3 descriptors"),
         (msgpack.packb({"op": "spawn", "pd": 3, "name": "x" * 70000}), 2, "too long"),
     ],

@@ -22,9 +22,12 @@ def kernel(runtime_dir: Path) -> Iterator[RouterKernel]:
     fake.close()
 
 
-@pytest.fixture
-def zygote(tmp_path: Path, kernel: RouterKernel, baseline: None) -> Iterator[ZygoteHost]:
-    with ZygoteHost(tmp_path) as host:
+@pytest.fixture(params=["none", "basic"])
+def zygote(
+    tmp_path: Path, kernel: RouterKernel, baseline: None, request: pytest.FixtureRequest
+) -> Iterator[ZygoteHost]:
+    """A zygote whose PDs are confined so."""
+    with ZygoteHost(tmp_path, request.param) as host:
         yield host
 
 
@@ -155,6 +158,10 @@ def test_plain_shared_memory_of_a_pd_leaves_the_segment_to_the_kernel(zygote, ke
             "    shared.close()\n",
             args={"name": name},
         )
+        if zygote.level == "basic":  # it is handed segments, and opens none by its name
+            assert child.status() != 0
+            assert "PermissionError" in child.text()
+            return
         assert child.status() == 0
         assert child.text() == "kernel's\n"
         assert path.read_bytes()[:8] == b"PD!nel's"
@@ -180,10 +187,49 @@ def test_standard_input_is_empty_and_the_starters_folder_is_no_code_root(
 def test_a_spawn_pipe_that_ends_early_is_an_exit_and_not_a_hang(zygote) -> None:
     reading, writing = os.pipe()
     out, output = os.pipe()
-    zygote.send({"op": "spawn", "pd": 1, "name": "pd"}, [reading, output])
+    confined = {"level": zygote.level, "read": [], "threads": 1}
+    zygote.send({"op": "spawn", "pd": 1, "name": "pd", **confined}, [reading, output])
     for fd in (reading, writing, output):
         os.close(fd)
     zygote.expect("started")
     message, _ = zygote.expect("exited")
     assert os.waitstatus_to_exitcode(message["status"]) == 70
     os.close(out)
+
+
+SEALED = """
+import socket
+from pathlib import Path
+
+def refused(attempt):
+    try:
+        attempt()
+    except PermissionError:
+        return True
+    return False
+
+AT_IMPORT = refused(lambda: socket.socket(socket.AF_UNIX))
+
+def main(env, file, peer):
+    import os
+    print(
+        AT_IMPORT,
+        refused(lambda: socket.socket(socket.AF_UNIX)),
+        refused(lambda: Path(file).read_text()),
+        refused(lambda: os.kill(peer, 0)),
+        refused(lambda: (Path(__file__).parent / "mine").write_text("")),
+    )
+    env.yield_()
+"""
+
+
+def test_user_code_is_confined_from_its_first_line_and_only_where_it_should_be(
+    zygote: ZygoteHost, kernel: RouterKernel, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    file = tmp_path_factory.mktemp("else") / "secret"
+    file.write_text("secret")
+    child = zygote.run(kernel, SEALED, args={"file": str(file), "peer": os.getpid()}, threads=3)
+    assert child.status() == 0
+    said = {"none": [False] * 5, "basic": [True] * 5}[zygote.level]
+    assert child.text().split() == [str(each) for each in said]
+    assert len({call.who for call in kernel.calls}) == 3

@@ -74,7 +74,28 @@ def test_a_signal_does_not_end_the_wait(context, router, runtime_dir: Path) -> N
     transport.close()
 
 
-def test_a_request_nobody_took_does_not_keep_the_process(context, runtime_dir: Path) -> None:
-    transport = ZmqTransport(context, f"ipc://{runtime_dir}/nobody", b"\1" * 16)
-    transport.socket.send(b"unheard")
+def test_a_request_nobody_took_does_not_keep_the_process(context, router) -> None:
+    transport = ZmqTransport(context, router.last_endpoint.decode(), b"\1" * 16)
+    for _ in range(5000):  # more than the kernel's queue and the socket's buffers take
+        transport.socket.send(b"unheard")
     transport.close()
+
+
+def test_it_waits_for_a_kernel_that_listens_late(context, runtime_dir: Path) -> None:
+    address = f"ipc://{runtime_dir}/late"
+    transport = ZmqTransport(context, address, b"\1" * 16)
+    connected = threading.Event()
+
+    def wait() -> None:
+        transport.await_connection()
+        connected.set()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    assert not connected.is_set()
+    with context.socket(zmq.ROUTER) as late:
+        late.linger = 0
+        late.bind(address)
+        thread.join()
+        assert connected.is_set()
+        transport.close()

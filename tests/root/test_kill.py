@@ -362,5 +362,6 @@ def test_after_a_death_its_name_its_row_and_its_reason_stay() -> None:
         "exit_code": 3,
         "calls": 1,
         "caps": 0,
+        "confinement": "none",
         "tcbs": [],
     }

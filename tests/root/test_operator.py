@@ -100,6 +100,7 @@ def test_a_row_says_who_it_is_and_what_it_did() -> None:
         "exit_code": None,
         "calls": 1,
         "caps": 6,
+        "confinement": "none",
         "tcbs": [{"tcb": "app", "state": "running", "reason": ""}],
     }
 

@@ -19,6 +19,7 @@ ROW = {
     "exit_code": None,
     "calls": 7,
     "caps": 5,
+    "confinement": "none",
     "tcbs": [{"tcb": "hello1", "state": "waiting", "reason": "reply from serial/gen1"}],
 }
 

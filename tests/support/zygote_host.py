@@ -125,8 +125,9 @@ class Child:
 class ZygoteHost:
     """Runs a zygote; closes its channel at the end and reaps it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, level: str = "none") -> None:
         self.folder = folder
+        self.level = level
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.channel.settimeout(PATIENCE)
         self.process = subprocess.Popen(
@@ -168,10 +169,9 @@ class ZygoteHost:
         self._channels.append(channel)
         out, output = os.pipe()
         try:
-            self.send(
-                {"op": "spawn", "pd": number, "name": info.get("name", "pd")},
-                [channel.theirs, output, *devices],
-            )
+            request = {"op": "spawn", "pd": number, "name": info.get("name", "pd")}
+            confined = {"level": self.level, "read": info["path"], "threads": len(info["ids"])}
+            self.send({**request, **confined}, [channel.theirs, output, *devices])
         finally:
             os.close(channel.theirs)
             os.close(output)
