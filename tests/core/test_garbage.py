@@ -170,3 +170,90 @@ def test_refusals_and_faults_leave_the_collector_nothing(system: Make) -> None:
     boss.send_frame(b"garbage")
     lab.die("boss")
     assert lab.ps("boss")["state"] == "faulted"
+
+
+def filled_node(lab: Lab, slot: int = 30, count: int = 600) -> None:
+    """A CNode of `boss`, made of untyped, with copies of everything it has."""
+    boss = lab["boss"]
+    ok(boss.retype(ObjectType.CNODE, slot, 10))
+    lab.checked = False
+    for index in range(count):
+        source = (20, 21, 22, 23, SLOT_TCB)[index % 5]
+        words = {"dest_index": index, "dest_depth": 10, "src_index": source, "src_depth": 64}
+        ok(boss.invoke("cnode_copy", slot, caps=[SLOT_CNODE], rights=15, **words))
+    lab.checked = True
+
+
+def made_of_untyped(lab: Lab) -> None:
+    """Objects of every kind that refer to each other, and a thread that waits on one."""
+    boss = lab["boss"]
+    kinds = (ObjectType.ENDPOINT, ObjectType.NOTIFICATION, ObjectType.FRAME, ObjectType.TCB)
+    for slot, kind in enumerate(kinds, 20):
+        ok(boss.retype(kind, slot))
+    ok(boss.bind(21, tcb=23))
+    ok(boss.invoke("device_claim", "uart0", slot=24))
+    ok(boss.invoke("irq_set_notification", 24, caps=[21]))
+    words = {"fault_ep": 20, "cspace_root_data": 0, "vspace_root_data": 0}
+    ok(boss.invoke("tcb_set_space", 23, caps=[SLOT_CNODE, SLOT_CNODE], **words))
+    filled_node(lab)
+    assert lab["boss.1"].call(20, timeout=9) is None
+
+
+@pytest.mark.parametrize("end", ["revoke", "delete", "die", "die in the middle", "down"])
+def test_much_that_goes_in_slices_leaves_the_collector_nothing(system: Make, end: str) -> None:
+    """A CNode of 600 capabilities, and what they name, by the work of several jobs."""
+    lab = system()
+    made_of_untyped(lab)
+    boss = lab["boss"]
+    if end == "delete":
+        assert boss.delete(30) is None
+        lab.work()
+        ok(boss.woken())
+    if end in ("revoke", "die in the middle"):
+        assert boss.revoke("untyped") is None
+        assert lab.k.jobs_pending
+    if end == "revoke":
+        lab.work()
+        ok(boss.woken())
+        assert lab["boss.1"].woken().blames == "boss"
+    if end.startswith("die"):
+        lab.die("boss")
+        lab.ask("down")
+    if end == "down":
+        lab.ask("down")
+        lab.die("boss", 0)
+        lab.die("fs", 0)
+        assert lab.k.finished
+
+
+def test_replies_that_nobody_gives_leave_the_collector_nothing(system: Make) -> None:
+    """Saved, moved, dropped by a delete, by a death and by a caller's own death."""
+    uses = {"uses": {"fs": "fs"}}
+    lab = system({**SYSTEM, "a": uses, "b": uses, "c": uses})
+    fs = lab["fs"]
+    for slot, name in enumerate("abc", 40):
+        lab[name].call("fs")
+        ok(fs.recv())
+        ok(fs.save_caller(slot))
+        ok(fs.move(slot, slot + 10))
+    ok(fs.delete(50))
+    lab["a"].woken()
+    lab.die("b")
+    lab.die("fs")
+    assert lab["c"].woken().blames == "fs"
+
+
+def test_faults_and_their_handlers_leave_the_collector_nothing(system: Make) -> None:
+    faults = {"faults": "fs", "uses": {"fs": "fs"}}
+    lab = system({**SYSTEM, "a": faults, "b": faults, "c": faults})
+    fs = lab["fs"]
+    for name in "abc":
+        lab[name].recv(300)
+        ok(fs.recv())
+        ok(fs.save_caller(40 + ord(name)))
+    ok(fs.send(40 + ord("a")))
+    lab.work()
+    assert lab["a"].blocked
+    lab.die("b")
+    lab.die("fs")
+    assert lab["c"].woken().status

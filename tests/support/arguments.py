@@ -1,9 +1,9 @@
 """For every invocation of the table a call that succeeds, and what its arguments may not be.
 
-`everything.world` has a capability of every kind. `GOOD` says for each row what it is called on and
-with; from that the fuzz tests change one thing at a time. `REFUSED` says of each argument, by its
-name, which values are never taken. What stands in neither is still tried: it may be done or refused,
-by an error that the row's docstring names, and then nothing has changed.
+`everything.world` has a capability of every kind. `GOOD` says for each row what it is called on
+and with; from that the fuzz tests change one thing at a time. `REFUSED` says of each argument, by
+its name, which values are never taken. What stands in neither is still tried: it may be done or
+refused, by an error that the docstring names, and then nothing has changed.
 """
 
 import re
