@@ -1,6 +1,7 @@
 """The measured systems run, the yardsticks too, and nothing of either stays."""
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +15,12 @@ from caplab.scripts.bench.rounds import Budget, Setup
 from caplab.scripts.bench.rows import Row
 from caplab.scripts.bench.suite import measured
 
+BUSY = """
+import sys, time
+while time.process_time() < 0.2: pass
+print(time.process_time(), flush=True)
+sys.stdin.read()
+"""
 QUICK = 0.0
 """Seconds that allow one round."""
 
@@ -138,6 +145,17 @@ def test_a_hoarder_has_what_is_revoked_and_loses_it() -> None:
         assert not system.pd("hoarder0").alive
 
 
+def test_the_cpu_time_of_another_process_is_what_it_has_computed() -> None:
+    with Children() as children:
+        busy = children.start([sys.executable, "-c", BUSY])
+        own = float(hear(busy, time.monotonic() + 30))
+        assert stage.cpu_time(busy.pid) / 1e9 == pytest.approx(own, abs=0.02)
+        gone = busy.pid
+    with pytest.raises(OSError):
+        stage.cpu_time(gone)
+    assert stage.cpu_time(os.getpid()) <= time.process_time_ns()
+
+
 def test_long_work_is_timed_and_so_are_the_calls_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "SAMPLE", 2000)
     monkeypatch.setattr(jobs, "QUIET", 0.05)
@@ -152,4 +170,4 @@ def test_long_work_is_timed_and_so_are_the_calls_meanwhile(monkeypatch: pytest.M
 
 def test_the_kernel_s_bench_measures_everything_that_was_promised() -> None:
     places = len(stage.places())
-    assert len(kernel.setups(True)) == 2 * places + 2 + len(jobs.JOBS) + 1
+    assert len(kernel.setups(True)) == places + 3 + len(jobs.JOBS) + 1
