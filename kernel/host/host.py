@@ -198,9 +198,9 @@ class Host:
             self.doorbell.call(self.control.open)
 
     def _started(self, pd: int, pid: int, pidfd: int) -> None:
-        self.processes.started(pd, pid, pidfd)
         # To others it is known by another number, to our sockets by this one.
         known_as = outside.pid_of(pidfd)
+        self.processes.started(pd, known_as, pidfd)
         self._feed(lambda now: Started(now, pd, known_as))
         self.loop.started(pd, pid)
 

@@ -94,13 +94,18 @@ class LastWords:
         except OSError as error:
             print(f"zygote: PDs will die without last words: {error}", file=sys.stderr, flush=True)
 
-    def install(self, *, once: bool = True) -> None:
-        """Have this process say them. `once`: the second time the default happens."""
+    def install(self, *, once: bool = True, first: bool = False) -> None:
+        """Have this process say them. `once`: the second time the default happens.
+
+        The `first` process of a pid namespace sends itself no signal that it does not handle:
+        what it says with SIGABRT is said here, and then it dies of what it cannot ignore.
+        """
         if not self.address:
             return
+        numbers = [signal.SIGSEGV, signal.SIGBUS, *([signal.SIGABRT] if first else [])]
         flags = SA_SIGINFO | (SA_RESETHAND if once else SA_NODEFER)
         action = _SigAction(self.address, flags=ctypes.c_int(flags).value)
-        for number in (signal.SIGSEGV, signal.SIGBUS):
+        for number in numbers:
             self._sigaction(number, ctypes.byref(action), None)
 
 

@@ -49,7 +49,7 @@ class Namespaces:
         self._libc = libc
         self._machine_mounts = _namespace("mnt")
         self._pids = _namespace("pid")
-        self._folder = os.getcwd()
+        self._folder = _working_folder()
         shown = pd_view.shown_paths(read)
         self._own_users = _many_users() and pd_view.open_to_others(shown)
         """Whether each PD has a user of its own. A kernel that root did not start has no users to
@@ -93,6 +93,13 @@ class Namespaces:
         """See what the kernel sees: for a line, which is no PD."""
         self._libc.setns(self._machine_mounts, CLONE_NEWNS)
         os.chdir(self._folder)
+
+
+def _working_folder() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:  # somebody has removed it since
+        return "/"
 
 
 def _namespace(kind: str) -> int:

@@ -18,6 +18,7 @@ import msgpack
 
 from caplab.kernel.abi import BODY_MAX
 from caplab.kernel.core.effects import Continue, Kill, Spawn, Stop
+from caplab.kernel.host.first_process import needs_sigkill
 from caplab.kernel.host.spawn_channel import SpawnChannel
 
 FIRST_DEVICE_FD = 4
@@ -48,16 +49,21 @@ class Fault(NamedTuple):
 class Child:
     """One PD's process, from Spawn to Exited."""
 
-    def __init__(self, name: str, tcbs: Sequence[int]) -> None:
+    def __init__(self, name: str, tcbs: Sequence[int], *, strict: bool = False) -> None:
         self.name = name
+        self.strict = strict
+        """Whether it is the first process of a pid namespace."""
         self.tcbs = tcbs
         self.descriptors = DESCRIPTORS_PER_PD + len(tcbs)
         """How many of the kernel's it will need."""
         self.channel: SpawnChannel | None = None
         self.pid = 0
+        """As others know it, `/proc` among them."""
         self.pidfd = -1
         self.waiting: list[int] = []
         """Signals for when it is reported."""
+        self.meant = 0
+        """The signal that it was to die of, where SIGKILL had to be sent for it."""
 
     def tcb(self, tid: int) -> int:
         """The TCB that a thread of the process is; of one that is none the first."""
@@ -115,7 +121,7 @@ class Processes:
             **self._constants,
         }
         name = spec["name"]
-        child = Child(name, spec["tcbs"])
+        child = Child(name, spec["tcbs"], strict=spec.get("confinement") == "strict")
         descriptors: list[int] = []
         try:
             self._afford(child)
@@ -187,6 +193,8 @@ class Processes:
         with SIGSEGV, see `last_words.py`; the status returned is as it was meant.
         """
         child = self._children.get(pd)
+        if child is not None and child.meant and status == signal.SIGKILL:
+            return child.meant, None
         words = child.channel.last_words() if child is not None and child.channel else None
         if words is None or not os.WIFSIGNALED(status):
             return status, None
@@ -250,6 +258,8 @@ class Processes:
 
     @staticmethod
     def _signal(child: Child, number: int) -> None:
+        if child.strict and needs_sigkill(child.pid, number):
+            child.meant, number = child.meant or number, signal.SIGKILL
         try:
             signal.pidfd_send_signal(child.pidfd, number)
         except ProcessLookupError:

@@ -17,7 +17,8 @@ SIGINFO_SIZE = 128
 TID = 124
 """Where in the siginfo our handler leaves the thread's id: padding of every fault's."""
 _SIGNO, _CODE, _ADDRESS = 0, 8, 16
-VM_SIGNALS = (signal.SIGSEGV, signal.SIGBUS)
+HEARD = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT)
+"""The last is always sent by the process itself."""
 
 
 class Words(NamedTuple):
@@ -50,7 +51,7 @@ def parse(frame: Frame, data: bytes) -> Words | None:
     info = data[frame.siginfo : frame.siginfo + SIGINFO_SIZE]
     number, code, tid = (struct.unpack_from("<i", info, at)[0] for at in (_SIGNO, _CODE, TID))
     (address,) = struct.unpack_from("<Q", info, _ADDRESS)
-    if number not in VM_SIGNALS:
+    if number not in HEARD:
         return None
     access = frame.access(data[frame.ucontext :]) if code > 0 else None
     return Words(number, code <= 0, tid, address, access)

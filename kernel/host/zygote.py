@@ -165,7 +165,7 @@ class Zygote:
 
     def _be_pd(self, plan: Plan, fd: int) -> int:
         """In the child: not a line of the user's runs before it is confined."""
-        self._last_words.install()
+        self._last_words.install(first=plan.level is Level.STRICT)
         return self._run_pd(fd, self._confinement.confine(plan))
 
     def _fork_pd(self, request: dict[str, Any], placed: Mapping[int, int]) -> int:

@@ -36,7 +36,7 @@ class Sight(NamedTuple):
     """MiB per process, all of them alive: a page that is shared counts once among its sharers."""
 
 
-def manifest(members: int) -> str:
+def manifest(members: int, confinement: str = "auto") -> str:
     """A gate, and its members. JSON is YAML."""
     gate = {
         "run": f"{PROGRAMS}:gate",
@@ -47,6 +47,7 @@ def manifest(members: int) -> str:
     member = {"run": f"{PROGRAMS}:member", "uses": ["gate"]}
     system = {
         "name": f"bench-boot-{os.getpid()}",
+        "confinement": confinement,
         "uarts": ["uart0"],
         "pds": {"gate": gate, **{f"member{number}": member for number in range(members)}},
     }

@@ -78,11 +78,17 @@ def booted(
     pds: Mapping[str, Mapping[str, Any]],
     uarts: tuple[str, ...] = ("uart0",),
     record: bool = False,
+    confinement: str = "auto",
 ) -> Iterator[System]:
     """A system of these PDs, called `bench-NAME-` and a number; its log goes with it."""
     with TemporaryDirectory(prefix="cl-bench-") as folder:
         path = Path(folder, "system.yaml")
-        manifest = {"name": f"bench-{name}-{os.getpid()}", "uarts": list(uarts), "pds": pds}
+        manifest = {
+            "name": f"bench-{name}-{os.getpid()}",
+            "uarts": list(uarts),
+            "confinement": confinement,
+            "pds": pds,
+        }
         path.write_text(json.dumps(manifest))  # JSON is YAML
         with System(path, record=Path(folder, "log") if record else None) as system:
             yield system

@@ -13,6 +13,7 @@ from caplab.scripts.bench.rows import Row
 BENCHES = {
     "ipc": "a brokered Call beside a bare relay, on one core and on two",
     "boot": "fifty PDs beside fifty Pythons: how fast they start, what memory they take",
+    "confinement": "calls, starts and ends of confined PDs beside those of PDs that are not",
     "kernel": "a Call among many, long work, many clients, recording: each beside its yardstick",
 }
 """Each a module of this folder with `setups(full)`, imported when it is asked for."""

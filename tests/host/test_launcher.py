@@ -10,6 +10,7 @@ from pathlib import Path
 import msgpack
 import pytest
 
+import strict_host
 from caplab.kernel.host import drain, rundir
 from started_launcher import Started
 
@@ -26,7 +27,8 @@ def started(request: pytest.FixtureRequest) -> Iterator[Started]:
 
 def with_kernel(mode: str, *kinds: str) -> pytest.MarkDecorator:
     """A launcher whose kernel does this; plain, or of each of these kinds."""
-    params = [(mode, kind) for kind in kinds or ("plain",)]
+    marks = {"plain": (), "machine": (strict_host.needed,)}
+    params = [pytest.param((mode, kind), marks=marks[kind]) for kind in kinds or ("plain",)]
     return pytest.mark.parametrize("started", params, indirect=True, ids=list(kinds) or None)
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 import other_user
+import strict_host
 from caplab.kernel.confine.libc import CLONE_NEWUSER
 from caplab.kernel.host import launcher, namespaces
 
-pytestmark = pytest.mark.usefixtures("baseline")
+pytestmark = [pytest.mark.usefixtures("baseline"), strict_host.needed]
 
 
 class Machine:

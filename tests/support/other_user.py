@@ -7,6 +7,7 @@ the closed folders on the way to them are replaced by open ones, in mounts of it
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import caplab
@@ -42,10 +43,15 @@ os.execv(command[0], command)
 """
 
 
-def run(program: str, *arguments: str, runtime_dir: Path) -> subprocess.CompletedProcess[str]:
-    """Run Python source as `UID` to its end. `runtime_dir` is given to that user for good."""
+def run(
+    program: str, *arguments: str, runtime_dir: Path, seen: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Run Python source as `UID` to its end.
+
+    `runtime_dir` is given to that user for good; what is `seen` it finds where it is.
+    """
     source = os.path.dirname(os.path.realpath(next(iter(caplab.__path__))))
-    kept = [sys.base_prefix, sys.prefix, os.path.dirname(source)]
+    kept = [sys.base_prefix, sys.prefix, os.path.dirname(source), *seen]
     environment = {"XDG_RUNTIME_DIR": str(runtime_dir), "HOME": "/", "PYTHONPATH": source}
     os.chown(runtime_dir, UID, UID)
     command = [sys.executable, "-c", program, *arguments]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,7 +15,11 @@ import msgpack
 import zmq
 
 from caplab.kernel.abi import ANSWER, HEADER_SIZE, REQUEST, VERSION, Status, Sys
+from caplab.kernel.host import outside
+from caplab.kernel.host.launcher import start_kernel
+from caplab.kernel.host.segments import GRANTED, GRANTED_READ_ONLY
 from caplab.kernel.host.spawn_channel import SpawnChannel
+from caplab.pd.window import SHM_DIR
 
 PATIENCE = 10.0
 """Seconds after which a test gives up on an event; nothing waits this long when all is well."""
@@ -123,28 +128,60 @@ class Child:
 
 
 class ZygoteHost:
-    """Runs a zygote; closes its channel at the end and reaps it."""
+    """Runs a zygote; closes its channel at the end and reaps it.
 
-    def __init__(self, folder: Path, level: str = "none") -> None:
+    At the level `strict` it is process 1 of a machine of its own, where a kernel would be.
+    """
+
+    def __init__(
+        self, folder: Path, level: str = "none", kernel: RouterKernel | None = None
+    ) -> None:
         self.folder = folder
         self.level = level
-        self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if level == "strict":
+            assert kernel is not None
+            self._begin_machine(kernel)
+        else:
+            self._begin()
         self.channel.settimeout(PATIENCE)
+        self._pidfds: list[int] = []
+        self._channels: list[SpawnChannel] = []
+
+    def _begin(self) -> None:
+        self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "caplab.kernel.host.zygote", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
-            cwd=folder,
+            cwd=self.folder,
         )
         theirs.close()
-        self._pidfds: list[int] = []
-        self._channels: list[SpawnChannel] = []
+        self._wait: Callable[[], object] = partial(self.process.wait, PATIENCE)
+
+    def _begin_machine(self, kernel: RouterKernel) -> None:
+        command = [sys.executable, "-m", "caplab.kernel.host.zygote"]
+        pid, self.channel, printed = start_kernel(command, machine=True)
+        # Held, because the zygote moves to another root.
+        shm = os.open(f"/proc/{pid}/root/dev/shm", os.O_PATH | os.O_DIRECTORY)
+        self._wait = partial(end_machine, pid, [printed, shm])
+        self.shm = Path(f"/proc/self/fd/{shm}")
+        socket_path = kernel.address.removeprefix("ipc://")
+        os.chmod(socket_path, 0o666)
+        self.send({"op": "confine", "read": [str(self.folder)], "socket": socket_path})
+
+    def shm_of(self, pd: int) -> Path:
+        """Where a PD's segments are put; made, as a kernel does before it spawns the PD."""
+        if self.level != "strict":
+            return Path(SHM_DIR)
+        for kind in (GRANTED, GRANTED_READ_ONLY):
+            (self.shm / kind / str(pd)).mkdir(parents=True, exist_ok=True)
+        return self.shm / GRANTED / str(pd)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.channel.close()
-        self.process.wait(PATIENCE)
+        self._wait()
         for fd in self._pidfds:
             os.close(fd)
         for channel in self._channels:
@@ -165,19 +202,21 @@ class ZygoteHost:
 
     def spawn(self, info: Mapping[str, Any], devices: Sequence[int] = (), number: int = 1) -> Child:
         """Start a PD with this spawn information."""
+        self.shm_of(number)
         channel = SpawnChannel(msgpack.packb(info))
         self._channels.append(channel)
         out, output = os.pipe()
         try:
             request = {"op": "spawn", "pd": number, "name": info.get("name", "pd")}
-            confined = {"level": self.level, "read": info["path"], "threads": len(info["ids"])}
+            read = [*info["path"], info["run"]["file"]]
+            confined = {"level": self.level, "read": read, "threads": len(info["ids"])}
             self.send({**request, **confined}, [channel.theirs, output, *devices])
         finally:
             os.close(channel.theirs)
             os.close(output)
         message, fds = self.expect("started")
         assert message["pd"] == number
-        return Child(self, message["pid"], fds[0], out, channel)
+        return Child(self, outside.pid_of(fds[0]), fds[0], out, channel)
 
     def run_with_devices(
         self, kernel: RouterKernel, source: str, devices: Mapping[str, int]
@@ -211,3 +250,10 @@ class ZygoteHost:
             | info,
             registers,
         )
+
+
+def end_machine(pid: int, descriptors: Sequence[int]) -> None:
+    """Wait until everybody in it has ended, which its channel's end makes them do."""
+    os.waitpid(pid, 0)
+    for descriptor in descriptors:
+        os.close(descriptor)

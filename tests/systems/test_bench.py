@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+import strict_host
 from caplab.kernel.boot.system import System
 from caplab.kernel.host.errors import HostError
-from caplab.scripts.bench import boot, crowd, ipc, jobs, kernel, stage, throng
+from caplab.scripts.bench import boot, confinement, crowd, ipc, jobs, kernel, stage, throng
 from caplab.scripts.bench.children import Children, hear
 from caplab.scripts.bench.rounds import Budget, Setup
 from caplab.scripts.bench.rows import Row
@@ -21,6 +22,7 @@ while time.process_time() < 0.2: pass
 print(time.process_time(), flush=True)
 sys.stdin.read()
 """
+needs_strict = strict_host.needed
 QUICK = 0.0
 """Seconds that allow one round."""
 
@@ -83,6 +85,40 @@ def test_a_yardstick_that_says_nothing_is_not_waited_for_for_ever() -> None:
         process = children.start(["/bin/sh", "-c", "read line"])
         with pytest.raises(HostError, match="in time"):
             hear(process, time.monotonic() + 0.05)
+
+
+@needs_strict
+def test_confined_pds_are_started_and_ended_beside_unconfined_ones() -> None:
+    start, end = rows([confinement.starts(3)])
+    assert start.yardstick_value is not None
+    assert 0 < start.value < 30
+    assert 0 < start.yardstick_value < 30
+    assert end.name.startswith("7 processes")
+    assert 0 < end.value < 5
+
+
+@needs_strict
+def test_confined_calls_are_timed_beside_unconfined_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    levels = []
+    real = stage.Caller
+
+    def caller(system: System, place: stage.Place) -> stage.Caller:
+        levels.append(system.info()["confinement"]["level"])
+        return real(system, place)
+
+    monkeypatch.setattr(confinement, "Caller", caller)
+    (row,) = rows([confinement.calls(stage.places()[0], False)])
+    assert levels == ["strict", "none"]
+    assert row.yardstick_value is not None
+    assert 5 < row.yardstick_value < 1e6
+    assert 5 < row.value < 1e6
+
+
+def test_a_process_that_is_missing_is_an_error_and_no_figure() -> None:
+    with stage.booted("gone", stage.CALLING) as system:
+        with pytest.raises(HostError, match="5 processes are there, not 6"):
+            confinement.seconds_to_end(system.info()["kernel_pid"], 6)
+        assert system.pd("echo").alive
 
 
 def test_a_crowd_has_what_its_row_says() -> None:

@@ -98,7 +98,7 @@ def test_the_demonstration_prints_says_what_is_left_and_exits_0(up: Up) -> None:
     assert "\x1b" not in out
     assert "\r" not in out
     first = err.splitlines()[0]
-    assert re.match(r"caplab: hello: \d+ PDs, confinement none", first)
+    assert re.match(r"caplab: hello: \d+ PDs, confinement (strict|basic|none)", first)
     assert NOTHING in err
     assert "try next: " in err
 

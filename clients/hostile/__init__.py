@@ -1,1 +1,0 @@
-"""Attacks on the kernel, its PDs and the host, and who judges them: `systems/hostile.yaml`."""
