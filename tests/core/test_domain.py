@@ -104,6 +104,25 @@ def test_who_computes_past_the_end_of_its_domain_waits_from_its_next_call_on() -
     assert one.woken().nothing
 
 
+def test_a_call_past_the_end_of_its_domain_is_executed_in_its_next_turn() -> None:
+    """Even when nobody of the domain whose turn it is has anything to do."""
+    lab = system()
+    alternate(lab)
+    one, two = lab["one"], lab["two"]
+    ok(one.woken())
+    lab.pass_time(0.010)
+    words = {"size_bits": 0, "node_index": 0, "node_depth": 0, "node_offset": 20, "num_objects": 1}
+    kind = int(ObjectType.ENDPOINT)
+    assert one.invoke("untyped_retype", "untyped", caps=[SLOT_CNODE], type=kind, **words) is None
+    ok(two.woken())
+    assert two.syscall(Sys.PARK) is None
+    assert one.cap(20) is None
+    assert runs(lab) == ""
+    lab.pass_time(0.010)
+    ok(one.woken())
+    assert one.cap(20) is not None
+
+
 def test_a_higher_priority_of_another_domain_does_not_preempt() -> None:
     lab = system()
     put(lab, "two", 1)

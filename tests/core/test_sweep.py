@@ -277,3 +277,16 @@ def test_a_change_of_root_that_destroys_the_old_one_answers_when_that_is_empty()
     assert len(slices(lab)) == 2
     ok(app.woken())
     assert app.cap(SOURCE).obj.refs == 1
+
+
+def test_a_change_of_root_does_not_wait_for_what_another_destroyed() -> None:
+    lab, app = system([ALL])
+    other = lab["app.1"]
+    words = {"fault_ep": 0, "vspace_root_data": 0}
+    own = {**words, "cspace_root_data": guard_word(0, WORD_BITS - RADIX)}
+    ok(app.invoke("tcb_set_space", "tcb.1", caps=[FIRST, SLOT_CNODE], **own))
+    ok(app.delete(FIRST))
+    cause = lab.k.cause(Status.REVOKED, app.pd)
+    lab.k.delete(other.tcb.hidden.slot(0), cause)  # as when a PD dies, with nobody who waits
+    assert lab.k.jobs_pending
+    ok(app.invoke("tcb_set_space", SLOT_TCB, caps=[SLOT_CNODE] * 2, cspace_root_data=0, **words))
