@@ -193,6 +193,7 @@ class Inv(IntEnum):
     PD_CRASH = 87
     PD_SUSPEND = 88
     PD_RESUME = 89
+    PD_LINK = 90
     PD_SEND = 91
     PD_SHARE_RDE = 92
     PD_REMOVE_RDE = 93

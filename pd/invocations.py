@@ -409,10 +409,23 @@ def pd_start(transport: Transport, cptr: int, *, receive: SlotPath | None = None
 
 
 def pd_kill(
-    transport: Transport, cptr: int, *, signal: Any, receive: SlotPath | None = None
+    transport: Transport,
+    cptr: int,
+    *,
+    signal: Any,
+    pd_depth: Any,
+    space_depth: Any,
+    receive: SlotPath | None = None,
 ) -> Answer:
     """Kill a PD and wait until it is cleaned up."""
-    return invoke_map(transport, cptr, 86, {"signal": signal}, (), receive)
+    return invoke_map(
+        transport,
+        cptr,
+        86,
+        {"signal": signal, "pd_depth": pd_depth, "space_depth": space_depth},
+        (),
+        receive,
+    )
 
 
 def pd_crash(
@@ -430,6 +443,11 @@ def pd_suspend(transport: Transport, cptr: int, *, receive: SlotPath | None = No
 def pd_resume(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
     """Resume every suspended TCB of a PD."""
     return invoke_map(transport, cptr, 89, {}, (), receive)
+
+
+def pd_link(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
+    """Let a PD die with the caller's: it is killed when the caller's PD ends, however it does."""
+    return invoke_map(transport, cptr, 90, {}, (), receive)
 
 
 def pd_send(

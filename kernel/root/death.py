@@ -15,18 +15,20 @@ from caplab.kernel.abi import Status
 from caplab.kernel.core import blocking, reach
 from caplab.kernel.core import reply as replies
 from caplab.kernel.core.cap import Cause
-from caplab.kernel.core.effects import Announce, Answer
+from caplab.kernel.core.effects import Announce, Answer, Kill
 from caplab.kernel.core.outcome import Result
 from caplab.kernel.core.states import DEAD, JOB
 from caplab.kernel.core.sweep import Sweep
-from caplab.kernel.root import ledger, work
+from caplab.kernel.root import cleanup, ledger, work
 from caplab.kernel.root.cleanup import Aftermath
+from caplab.kernel.root.pd import regate
 from caplab.kernel.root.report import Report
 
 if TYPE_CHECKING:
     from caplab.kernel.core.events import Exited
     from caplab.kernel.core.kernel import Kernel
     from caplab.kernel.root.pd import PD
+    from caplab.kernel.root.space import Space
     from caplab.kernel.root.task import RootTask
     from caplab.kernel.root.work import WorkItem
 
@@ -41,18 +43,16 @@ def abandoned(k: Kernel, root: RootTask, pd: PD) -> None:
 
     The sweep waits for its turn: this may be called from another's, or once for each of many.
     """
-    _begin(k, root, pd, 9 if pd.doomed else 0)
-    k.jobs.append(Burial(pd, root, k.cause(Status.DIED_BEFORE_RECV, pd)))
+    k.jobs.append(_begin(k, root, pd, 9 if pd.doomed else 0))
 
 
 def happened(k: Kernel, root: RootTask, pd: PD, event: Exited) -> None:
     """Free the callers, make its endpoints deaf, and start the sweep."""
-    _begin(k, root, pd, event.status)
-    k.start_job(Burial(pd, root, k.cause(Status.DIED_BEFORE_RECV, pd)), None)
+    k.start_job(_begin(k, root, pd, event.status), None)
 
 
-def _begin(k: Kernel, root: RootTask, pd: PD, status: int) -> None:
-    """What happens in the very step in which a PD ends."""
+def _begin(k: Kernel, root: RootTask, pd: PD, status: int) -> Burial:
+    """What happens in the very step in which a PD ends; the rest is a job."""
     _verdict(pd, status)
     pd.state = "dying"
     pd.calls_ended, pd.caps_ended = pd.calls, pd.caps
@@ -83,7 +83,9 @@ def _begin(k: Kernel, root: RootTask, pd: PD, status: int) -> None:
         settle(k, item)
     k.effects.append(Announce(state_of(pd)))
     report.add("revoke", pd.name, capabilities=pd.caps)
+    spaces = cleanup.spread(k, root, pd, report)
     root.active = outer
+    return Burial(pd, root, spaces, cause)
 
 
 class Burial(Sweep):
@@ -91,11 +93,11 @@ class Burial(Sweep):
 
     __slots__ = ("after", "pd", "root")
 
-    def __init__(self, pd: PD, root: RootTask, cause: Cause) -> None:
+    def __init__(self, pd: PD, root: RootTask, spaces: list[Space], cause: Cause) -> None:
         super().__init__([pd.cspace], cause)
         self.pd = pd
         self.root = root
-        self.after = Aftermath(root, pd, cause)
+        self.after = Aftermath(root, pd, spaces, cause)
 
     def run(self, k: Kernel, units: int) -> bool:
         self.root.active = self.pd.report
@@ -123,11 +125,41 @@ class Burial(Sweep):
         assert pd.report is not None
         pd.report.swept = True
         pd.report.ended = k.now
-        if pd.report.complete:
-            conclude(k, pd.report)
-        else:
-            k.set_timer(pd.report, PENDING_LIMIT)
+        _closed(k, pd.report)
         root.buried(k, pd)
+
+
+def _closed(k: Kernel, report: Report) -> None:
+    """All that the root task does about a death is done: tell who waits, or wait for servers."""
+    if report.complete:
+        conclude(k, report)
+    else:
+        k.set_timer(report, PENDING_LIMIT)
+    # A report of what follows from another has it only while it goes on: nobody collects cycles.
+    origin, report.origin = report.origin, None
+    if origin is not None:
+        del origin.awaited[report.pd.number]
+        if origin.complete:
+            conclude(k, origin)
+
+
+def follow(k: Kernel, root: RootTask, victim: PD, dead: PD, origin: Report) -> None:
+    """Kill a PD because another has died; what is done about it is told with that death."""
+    report = victim.report = victim.report or Report(victim)
+    report.begin(k.now)
+    if report.origin is None and victim is not dead:
+        report.origin = origin
+        origin.awaited[victim.number] = victim.name
+    if victim.doomed is not None:
+        return
+    why = f"cleanup after {dead.name}/gen{dead.generation}"
+    report.add("kill", victim.name, signal="SIGKILL")
+    victim.doomed = why
+    if victim.state == "created":
+        abandoned(k, root, victim)
+    else:
+        regate(victim)
+        k.effects.append(Kill(victim.number, 9))
 
 
 def settle(k: Kernel, item: WorkItem) -> None:

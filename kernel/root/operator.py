@@ -12,7 +12,7 @@ from caplab.kernel.core.cap import Cap
 from caplab.kernel.core.effects import Answer, Continue, Kill
 from caplab.kernel.core.outcome import Result
 from caplab.kernel.core.states import DEAD, RUNNING
-from caplab.kernel.root import caps, death, look, pd, stop
+from caplab.kernel.root import caps, death, look, pd, space, stop
 from caplab.kernel.root.death import signal_name, signal_number
 from caplab.kernel.root.pd import PD, Arm, regate
 from caplab.kernel.root.report import Report
@@ -189,8 +189,15 @@ def _kill(k: Kernel, root: RootTask, event: Operator) -> None:
     if number in HARMLESS:
         k.effects.append(Answer(event.request, passing(k, target, number)))
         return
+    policy = {key: event.command.get(key) for key in ("pd_depth", "space_depth")}
+    for key, depth in policy.items():
+        if not space.valid_depth(depth):
+            why = f"{key} is a number from 0 up or `all`, not `{depth}`"
+            refuse(k, event, "bad-depth", why)
+            return
     report = report_of(target)
     report.requests.append(event.request)
+    report.policy = policy
     if after is None:
         deliver(k, root, target, number, "operator")
     else:

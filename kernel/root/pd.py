@@ -97,6 +97,8 @@ class PD:
         self.work = Queue()
         self.fetched: dict[int, WorkItem] = {}
         """Items of work it has been told of, by number, until they are done."""
+        self.linked: dict[int, None] = {}
+        """Numbers of the PDs that die with it."""
         self.holds: dict[int, Hold] = {}
         """Resources it holds and RDEs it has, by badge."""
         self.spaces: dict[int, Space] = {}

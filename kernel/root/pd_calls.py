@@ -12,7 +12,7 @@ from caplab.kernel.core import cap as caps
 from caplab.kernel.core.cap import Cap, Cause, Slot
 from caplab.kernel.core.outcome import Outcome, Result, error
 from caplab.kernel.core.states import JOB
-from caplab.kernel.root import bodies, death, look, operator, pd, work
+from caplab.kernel.root import bodies, death, look, operator, pd, space, work
 from caplab.kernel.root.pd import PD, Entry
 
 if TYPE_CHECKING:
@@ -190,7 +190,8 @@ def kill(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     """Kill a PD and wait until it is cleaned up.
 
     Object:    PD
-    Arguments: signal, SIGKILL when left out
+    Arguments: signal, SIGKILL when left out; pd_depth, space_depth: how far the death spreads, each
+        a number, `all`, or nothing: as the policies say
     Rights:    Write
     Blocks:    until the PD is gone; at most two seconds longer for work that lies with servers;
         not for a signal that ends nobody
@@ -198,9 +199,14 @@ def kill(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Errors:    TRUNCATED_MESSAGE, INVALID_ARGUMENT, INVALID_CAPABILITY, ILLEGAL_OPERATION (it has
         ended), TIMED_OUT (the death goes on)
     """
-    arguments = bodies.unpack(caller, {"signal": (int, _NONE)})
+    depth = (int, str, _NONE)
+    kinds = {"signal": (int, _NONE), "pd_depth": depth, "space_depth": depth}
+    arguments = bodies.unpack(caller, kinds)
     if isinstance(arguments, Result):
         return arguments
+    for position, key in ((1, "pd_depth"), (2, "space_depth")):
+        if not space.valid_depth(arguments[key]):
+            return error(Status.INVALID_ARGUMENT, position)
     number = 9 if arguments["signal"] is None else arguments["signal"]
     if not 1 <= number <= 64:
         return error(Status.INVALID_ARGUMENT, 0)
@@ -211,9 +217,29 @@ def kill(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         return error(Status.ILLEGAL_OPERATION)
     if number in operator.HARMLESS:
         return done(**operator.passing(k, target, number))
-    _await(caller, operator.report_of(target))
+    report = operator.report_of(target)
+    report.policy = {key: arguments[key] for key in ("pd_depth", "space_depth")}
+    _await(caller, report)
     operator.deliver(k, _root(k), target, number, caller.pd.name)
     return None
+
+
+def link(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Let a PD die with the caller's: it is killed when the caller's PD ends, however it does.
+
+    Object: PD
+    Rights: Write
+    Errors: INVALID_CAPABILITY, INVALID_ARGUMENT (the caller's own), PD_DEAD
+    """
+    if not cap.rights & Rights.WRITE:
+        return error(Status.INVALID_CAPABILITY, 0)
+    target: PD = cap.obj
+    if target is caller.pd:
+        return error(Status.INVALID_ARGUMENT, 0)
+    if not target.alive or target.doomed is not None:
+        return error(Status.PD_DEAD)
+    caller.pd.linked[target.number] = None
+    return done()
 
 
 def crash(k: Kernel, caller: TCB, cap: Cap) -> Outcome:

@@ -29,6 +29,12 @@ class Report:
         self.requests: list[int] = []
         self.tcbs: list[TCB] = []
         self.deadline: int | None = None
+        self.policy: dict[str, Any] = {}
+        """pd_depth and space_depth chosen for this death."""
+        self.origin: Report | None = None
+        """The report of the death that this one follows from; it has all that is done here too."""
+        self.awaited: dict[int, str] = {}
+        """PDs that die of this death and are not gone yet."""
 
     def begin(self, now: int) -> None:
         """The death is being caused, or has come: whichever is first."""
@@ -36,6 +42,8 @@ class Report:
             self.began = now
 
     def add(self, action: str, target: str, **more: Any) -> None:
+        if self.origin is not None:
+            self.origin.add(action, target, **more)
         if action == "free_caller":
             self.freed += 1
         if len(self.actions) < ACTIONS_SHOWN:
@@ -53,13 +61,21 @@ class Report:
             "actions": list(self.actions),
             "more_actions": self.more,
             "freed_callers": self.freed,
-            "pending": [
-                f"{item.kind} at {item.server.name}" for item in self.items if not item.done
-            ],
+            "pending": self.pending(),
             "seconds": 0.0 if self.began is None else max(0, self.ended - self.began) / 1e9,
         }
 
     @property
     def complete(self) -> bool:
         """Everything the root task does itself is done, and so is what it asked of servers."""
-        return self.swept and all(item.done for item in self.items)
+        return self.swept and not self.awaited and all(item.done for item in self.items)
+
+    def pending(self) -> list[str]:
+        """What is waited for, in words."""
+        items = [f"{item.kind} at {item.server.name}" for item in self.items if not item.done]
+        return [f"the end of {name}" for name in self.awaited.values()] + items
+
+    @property
+    def top(self) -> Report:
+        """The report that whoever asked waits for."""
+        return self if self.origin is None else self.origin

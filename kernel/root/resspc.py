@@ -20,7 +20,7 @@ from caplab.kernel.abi import (
 from caplab.kernel.core.cap import Cap, Cause, Slot
 from caplab.kernel.core.jobs import Job
 from caplab.kernel.core.outcome import Outcome, Result, error, gone
-from caplab.kernel.root import bodies, connect, holds, ledger, space
+from caplab.kernel.root import bodies, cleanup, connect, holds, ledger, space
 from caplab.kernel.root.space import Resource, Space
 
 if TYPE_CHECKING:
@@ -249,6 +249,8 @@ def delete(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 def destroy(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     """Destroy the space: every resource, hold and RDE in it.
 
+    What is built on it within the space's space_depth goes too; its managers are told.
+
     Object: RESSPC
     Blocks: until all of it is gone
     Errors: TRUNCATED_MESSAGE, INVALID_ARGUMENT, NOT_MANAGER, REVOKED (it is being destroyed),
@@ -257,8 +259,8 @@ def destroy(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     arguments = _managed(caller, cap, {})
     if isinstance(arguments, Result):
         return arguments
-    job = holds.destruction(k, cap.obj, k.cause(Status.REVOKED, caller.pd))
-    return _await(k, caller, job)
+    cause = k.cause(Status.REVOKED, caller.pd)
+    return _await(k, caller, cleanup.destroy(k, _root(k), cap.obj, cause))
 
 
 def issue(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
@@ -289,7 +291,7 @@ def info(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         clients (PD numbers), maps (spaces it is built on), pd_depth, space_depth
     """
     one: Space = cap.obj
-    depths = space.depths(one, _root(k))
+    depths = space.depths(one, _root(k), {})
     return _done(
         space=one.number,
         type=one.type,

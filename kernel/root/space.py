@@ -10,7 +10,7 @@ Records name each other by number, because what points in a circle would outlive
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from caplab.kernel.abi import (
     BADGE_OBJ_ID_NULL,
@@ -28,6 +28,7 @@ from caplab.kernel.abi import (
 from caplab.kernel.core.cap import Cap, Cause, Slot
 from caplab.kernel.root import ledger
 from caplab.kernel.root.ledger import Record, Slab
+from caplab.kernel.root.plan import Policy
 
 if TYPE_CHECKING:
     from caplab.kernel.core.endpoint import Endpoint
@@ -37,13 +38,6 @@ if TYPE_CHECKING:
 
 REMEMBERED = 1024
 """Deleted objects of a space that are still told from objects that never were."""
-
-
-class Policy(NamedTuple):
-    """How far a death spreads: along dependencies of PDs, along maps of spaces. None: all."""
-
-    pd_depth: int | None
-    space_depth: int | None
 
 
 class Hold(Record):
@@ -189,11 +183,11 @@ def find(root: RootTask, badge: int, endpoint: Endpoint) -> Space | None:
     return space
 
 
-def depths(space: Space, root: RootTask) -> Policy:
-    """The policy in force for a space: its own, else its manager's, else the system's."""
+def depths(space: Space, root: RootTask, said: dict[str, Any]) -> Policy:
+    """The policy in force for a space: said now, its own, its manager's, the system's."""
     spec = space.manager.spec.get("cleanup") if space.manager is not None else None
     own = dict(zip(("pd_depth", "space_depth"), space.policy, strict=True))
-    return policy(own, spec or {}, root.cleanup)
+    return policy(said, own, spec or {}, root.cleanup)
 
 
 def policy(*levels: dict[str, Any]) -> Policy:

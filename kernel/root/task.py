@@ -87,6 +87,10 @@ class RootTask:
         """The host's name for a memory object."""
         return f"{self.shm_prefix}{number}"
 
+    def kill_after(self, k: Kernel, victim: PD, dead: PD, report: Report) -> None:
+        """A cleanup policy has it that a PD dies of another's death."""
+        death.follow(k, self, victim, dead, report)
+
     def violations(self, k: Kernel) -> list[str]:
         """What is broken of the truths about the root task's records."""
         return truths.violations(k, self)

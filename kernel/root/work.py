@@ -101,6 +101,7 @@ def add(k: Kernel, item: WorkItem) -> bool:
     item.number = k.number("work")
     server.work.append(item)
     if item.report is not None:
+        item.report = item.report.top
         item.report.items.append(item)
         more = {"space": item.space} if item.space else {"badge": item.badge}
         item.report.add("queue_work", server.name, kind=item.kind, **more)

@@ -63,9 +63,24 @@ class PdCap(Capability):
         """Let a PD that was created run. Errors: IllegalOperation (it runs, or has ended)."""
         self.checked(invocations.pd_start(self.transport, self.slot), "PD_Start")
 
-    def kill(self, number: int = signal.SIGKILL) -> dict[str, Any]:
-        """Send it a signal, wait for the cleanup, and return the report of `caplab kill`."""
-        answer = invocations.pd_kill(self.transport, self.slot, signal=int(number))
+    def kill(
+        self,
+        number: int = signal.SIGKILL,
+        *,
+        pd_depth: int | str | None = None,
+        space_depth: int | str | None = None,
+    ) -> dict[str, Any]:
+        """Send it a signal, wait for the cleanup, and return the report of `caplab kill`.
+
+        The depths (a number, or "all") say how far its death spreads; left out, the policies do.
+        """
+        answer = invocations.pd_kill(
+            self.transport,
+            self.slot,
+            signal=int(number),
+            pd_depth=pd_depth,
+            space_depth=space_depth,
+        )
         return self._fields(answer, "PD_Kill")
 
     def crash(self, how: str, *, after: int | None = None) -> dict[str, Any]:

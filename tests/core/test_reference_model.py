@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from caplab.kernel.abi import Inv, ObjectType, Rights, Status
+from caplab.kernel.abi import SLOT_PD, Inv, ObjectType, Rights, Status
 from drawn import run
 from lab import Answer, ok
 from modelled_system import BIG, CNODE, EP, TCB, UNTYPED, ModelledSystem
@@ -118,15 +118,33 @@ class Against(ModelledSystem):
                 self.model.remove(entry)
         self.compare()
 
-    @rule(who=who, of=number, root=number, data=word)
-    def set_space(self, who: int, of: int, root: int, data: int) -> None:
+    @rule(who=who, of=number, root=number, data=word, configure=st.booleans())
+    def set_space(self, who: int, of: int, root: int, data: int, configure: bool) -> None:
         cptr, at = self.cptr(who, of, TCB), self.cptr(who, root, CNODE)
         target, source = self.object_at(who, cptr), self.object_at(who, at)
         if target is None or target.obj is self.tcb(0):
             return
-        done = self.invoke(who, TCB, Inv.TCB_SET_SPACE, cptr, (0, data, 0), (at, at))
+        label = Inv.TCB_CONFIGURE if configure else Inv.TCB_SET_SPACE
+        words, roots = (0, data, 0, *[0] * configure), (at, at, *[at] * configure)
+        done = self.invoke(who, TCB, label, cptr, words, roots)
         if done is not None:
             assert done[1] == self.model.set_space(done[0].obj, source, data)
+        self.compare()
+
+    @rule(
+        who=st.sampled_from([2, 3]), sent=number, to=number, rights=rights, badge=st.none() | word
+    )
+    def install(self, who: int, sent: int, to: int, rights: int, badge: Any) -> None:
+        """Through its own PD capability, into its first CSpace."""
+        given = self.cptr(who, sent)
+        pd, source = self.object_at(who, SLOT_PD), self.object_at(who, given)
+        if pd is None or pd.obj.kind != ObjectType.PD:
+            return
+        more = {"name": None, "slot": BIG[to % 8], "rights": rights, "badge": badge}
+        answer = self.actors[who].pd_call("install", caps=[given], **more)
+        assert answer is not None
+        place = self.objects[id(pd.obj.real.cspace)], BIG[to % 8]
+        assert answer.status == self.model.install(pd, source, place, rights, badge)
         self.compare()
 
     @rule(

@@ -133,7 +133,8 @@ GOOD: dict[str, Good] = {
         CHILD, {"name": "in", "slot": 30, "rights": 15, "badge": 7}, caps=(ENDPOINT,)
     ),
     "pd_start": Good(CHILD, {}),
-    "pd_kill": Good("pd:other", {"signal": 9}),
+    "pd_kill": Good("pd:other", {"signal": 9, "pd_depth": 0, "space_depth": "all"}),
+    "pd_link": Good(CHILD, {}),
     "pd_crash": Good("pd:other", {"how": "segv", "after": 100}),
     "pd_suspend": Good("pd:other", {}),
     "pd_resume": Good("pd:other", {}),

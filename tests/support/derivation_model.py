@@ -12,7 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from caplab.kernel.abi import RETYPE_MAX, UNTYPED_BITS_MAX, UNTYPED_BITS_MIN, ObjectType, Status
+from caplab.kernel.abi import (
+    RETYPE_MAX,
+    UNTYPED_BITS_MAX,
+    UNTYPED_BITS_MIN,
+    ObjectType,
+    Rights,
+    Status,
+)
 
 CNODE, UNTYPED, TCB = ObjectType.CNODE, ObjectType.UNTYPED, ObjectType.TCB
 BADGED = (ObjectType.ENDPOINT, ObjectType.NOTIFICATION)
@@ -195,6 +202,30 @@ class Model:
         else:
             rights = source.rights
         self.derive(source, place, rights, word, guard)
+        return Status.OK
+
+    def install(
+        self, pd: Entry, source: Entry | None, place: Place, rights: int, badge: int | None
+    ) -> Status:
+        """What a PD capability with Grant may do: Copy or Mint into the PD's first CSpace."""
+        if not pd.rights & Rights.GRANT:
+            return Status.INVALID_CAPABILITY
+        if source is None:
+            return Status.FAILED_LOOKUP
+        word, guard, kind = source.word, source.guard, source.obj.kind
+        if badge is not None and kind in BADGED:
+            if word:
+                return Status.ILLEGAL_OPERATION
+            word = badge
+        changed = guard_of(badge, source.obj.bits) if badge is not None and kind == CNODE else guard
+        if changed is None:
+            return Status.ILLEGAL_OPERATION
+        if kind == UNTYPED and self.descendants(source):
+            return Status.REVOKE_FIRST
+        if place[1] in place[0].slots:
+            return Status.DELETE_FIRST
+        rights = source.rights if kind == UNTYPED else rights & source.rights
+        self.derive(source, place, rights, word, changed)
         return Status.OK
 
     def move(

@@ -5,6 +5,7 @@ from typing import Any
 import msgpack
 
 from caplab.kernel.abi import SLOT_PD, ObjectType, badge_parts
+from caplab.kernel.core.events import Exited
 from lab import Answer, Cptr, Lab, Thread, ok
 
 ALL_RDES = ["pd", "resspc"]
@@ -109,3 +110,38 @@ def caps_of(lab: Lab, badge: int) -> int:
 def packed(**arguments: Any) -> bytes:
     body: bytes = msgpack.packb(arguments)
     return body
+
+
+def gpicl(**spec: Any) -> Lab:
+    """The toy chain: `block` <- `file` <- `db` <- `app`, and `idle`, which concerns nobody.
+
+    Each server makes two objects and gives them to its client; those of `file` and `db` are
+    mapped onto the space below.
+    """
+    lab = chain("block", "file", "db", clients={"app": ["db"], "idle": []}, **spec)
+    for below, above in (("block", "file"), ("file", "db"), ("db", "app")):
+        for _ in range(2):
+            given(lab[below], made(lab[below]), lab[above])
+        if above != "app":
+            space = ok(ask(lab[below], "info")).map["space"]
+            ok(ask(lab[above], "map", space=space))
+    return lab
+
+
+def space_names(lab: Lab) -> set[str]:
+    """`FILE` for the space of file, and so on."""
+    return {space.type_name for space in lab.root.spaces.values()}
+
+
+def alive(lab: Lab) -> set[str]:
+    return {one.name for one in lab.root.latest.values() if one.alive}
+
+
+def bury(lab: Lab) -> None:
+    """The processes that were to be killed have ended, and what follows is done."""
+    lab.work()
+    for _ in lab.root.pds:
+        for one in list(lab.root.pds.values()):
+            if one.state == "started" and one.doomed is not None:
+                lab.step(Exited(lab.now, one.number, 9))
+                lab.work()

@@ -1,0 +1,1 @@
+"""Attacks on the kernel, its PDs and the host, and who judges them: `systems/hostile.yaml`."""
