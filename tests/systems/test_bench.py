@@ -122,9 +122,9 @@ def test_a_process_that_is_missing_is_an_error_and_no_figure() -> None:
 
 
 def test_a_crowd_has_what_its_row_says() -> None:
-    few = crowd.Crowd(pds=3, endpoints=2, capabilities=10)
+    few = crowd.Crowd(pds=3, endpoints=2, capabilities=100)
     (row,) = rows([crowd.crowded(few, False)])
-    assert row.name == "call, 3 idle PDs, 30 capabilities, 6 endpoints"
+    assert row.name == "call, 3 idle PDs, 300 capabilities, 6 endpoints"
     assert row.yardstick_value is not None
     assert 5 < row.value < 1e6
     assert 5 < row.yardstick_value < 1e6
