@@ -12,7 +12,7 @@ from caplab.kernel.confine import probe
 from caplab.kernel.confine.level import Choice, Finding, Impossible, Level, choose
 from caplab.kernel.host.errors import HostError
 
-STRONGEST = Level.NONE
+STRONGEST = Level.STRICT
 """What `auto` takes at most."""
 
 
