@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from functools import partial
+
+import msgpack
 
 from caplab import Env
 from caplab.clients.hostile.attack import Order, each
@@ -14,7 +15,7 @@ SECRETS = ("/etc/passwd", "/etc/hostname", "/proc/1/environ", "/proc/self/maps",
 
 def write_code(env: Env, order: Order) -> None:
     """Open Python's and caplab's own code for writing; nothing is written."""
-    files = {"Python": os.__file__, "caplab": __file__, "the interpreter": sys.executable}
+    files = {"Python": os.__file__, "caplab": __file__, "a library": msgpack.__file__}
     each({name: partial(_open, path, os.O_WRONLY) for name, path in files.items()})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import mmap
 import os
 from collections.abc import Iterator
@@ -12,7 +13,6 @@ from functools import partial
 from caplab import CapError, Env, PeerDied
 from caplab.clients.hostile.attack import Contained, GotThrough, Order, each
 from caplab.clients.hostile.judging import Say
-from caplab.pd import invocations
 from caplab.pd.errors import ServiceError
 from caplab.pd.objects import Memory
 from caplab.servers.serial import Serial
@@ -33,12 +33,6 @@ def _page(env: Env) -> Iterator[tuple[str, int]]:
             yield window.name, window.fileno()
     finally:
         memory.delete()
-
-
-def _segment(memory: Memory) -> str:
-    """Have it granted; the segment's name."""
-    answer = invocations.frame_map(memory.transport, memory.slot)
-    return memory.checked(answer, "Frame_Map").data.decode()
 
 
 def other_segment(env: Env, order: Order) -> None:
@@ -87,28 +81,35 @@ def truncate(env: Env, order: Order) -> None:
 
 def read_only(env: Env, order: Order) -> None:
     """Write to a page that was granted for reading; the judge looks whether it has changed."""
-    name = _segment(env.cap(Memory, order.gift))
-    each(
-        {
-            "open /dev/shm": lambda: _spoil(f"{SHM}/{name}"),
-            "open /dev/shr": lambda: _spoil(f"{READ_ONLY}/{name}"),
-            "mprotect": lambda: _unprotect(name),
-        }
-    )
+    with env.cap(Memory, order.gift).map() as window:
+        name, descriptor = window.name, window.fileno()
+        each(
+            {
+                "write": lambda: _write(descriptor),
+                "mprotect": lambda: _unprotect(descriptor),
+                "open /dev/shm": lambda: _spoil(f"{SHM}/{name}"),
+                "open /dev/shr": lambda: _spoil(f"{READ_ONLY}/{name}"),
+                "open /proc": lambda: _spoil(f"/proc/self/fd/{descriptor}"),
+            }
+        )
 
 
-def _unprotect(name: str) -> None:
-    folder = next(f for f in (READ_ONLY, SHM) if os.path.exists(f"{f}/{name}"))
-    descriptor = os.open(f"{folder}/{name}", os.O_RDONLY)
+def _write(descriptor: int) -> None:
+    try:
+        os.pwrite(descriptor, b"spoilt", 0)
+    except OSError as error:
+        if error.errno == errno.EBADF:
+            raise PermissionError(errno.EACCES, "open for reading only") from error
+        raise
+
+
+def _unprotect(descriptor: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.mmap.restype = ctypes.c_void_p
-    try:
-        at = libc.mmap(None, mmap.PAGESIZE, mmap.PROT_READ, mmap.MAP_SHARED, descriptor, 0)
-        both = mmap.PROT_READ | mmap.PROT_WRITE
-        if libc.mprotect(ctypes.c_void_p(at), mmap.PAGESIZE, both):
-            raise OSError(ctypes.get_errno(), "mprotect")
-    finally:
-        os.close(descriptor)
+    at = libc.mmap(None, mmap.PAGESIZE, mmap.PROT_READ, mmap.MAP_SHARED, descriptor, 0)
+    both = mmap.PROT_READ | mmap.PROT_WRITE
+    if libc.mprotect(ctypes.c_void_p(at), mmap.PAGESIZE, both):
+        raise OSError(ctypes.get_errno(), "mprotect")
 
 
 def names(env: Env, order: Order) -> None:
@@ -169,6 +170,7 @@ def shrinking_window(env: Env, order: Order) -> None:
                     os.ftruncate(serial._window.fileno(), 0)
                 with suppress(CapError):
                     serial._memory.revoke()
+                    serial._memory.delete()  # the last capability: the kernel truncates it
 
     env.thread(cut)
     done = sum(_write_to(env, windows) for _ in range(ROUNDS))

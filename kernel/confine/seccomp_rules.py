@@ -33,6 +33,8 @@ _CLONE_NEW = 0x7E020000
 """All of CLONE_NEW…: namespaces."""
 _AF_UNIX = 1
 _SCHED_OTHER = 0
+_STREAM, _SEQPACKET, _TYPE = 1, 5, 0xF
+"""Types of sockets, and the bits of a number that say the type."""
 
 _FCNTL = (
     *(0, 1, 2, 3, 4),  # DUPFD, GETFD, SETFD, GETFL, SETFL
@@ -114,7 +116,8 @@ def rules(pid: int, no_open: int = 0) -> list[Rule]:
         Rule("prlimit64", (Check(0, _WORD, (0, pid)),)),
         # libzmq sets the policy of its threads to what it is, and aborts when it must not.
         Rule("sched_setscheduler", (Check(1, _WORD, (_SCHED_OTHER,)),)),
-        Rule("socketpair", (Check(0, _WORD, (_AF_UNIX,)),)),
+        # Half a pair of datagrams may send to any socket that it can name, the host's included.
+        Rule("socketpair", (Check(0, _WORD, (_AF_UNIX,)), Check(1, _TYPE, (_STREAM, _SEQPACKET)))),
         Rule("socket", (Check(0, _WORD, (_AF_UNIX,)),)),
         Rule("connect"),
         Rule("seccomp"),  # for the second filter

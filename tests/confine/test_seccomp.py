@@ -222,8 +222,10 @@ def test_threads_are_made_and_processes_and_namespaces_are_not(machine: str) -> 
         ("prlimit64", (ME - 1, 7), DENIED),
         ("sched_setscheduler", (0, 0), ALLOW),
         ("sched_setscheduler", (0, 1), DENIED),  # SCHED_FIFO
-        ("socketpair", (1,), ALLOW),
-        ("socketpair", (16,), DENIED),
+        ("socketpair", (1, 1), ALLOW),  # a stream
+        ("socketpair", (1, 0o2000000 | 5), ALLOW),  # packets, close-on-exec
+        ("socketpair", (1, 2), DENIED),  # datagrams
+        ("socketpair", (16, 1), DENIED),
     ],
 )
 def test_arguments_decide(
