@@ -198,6 +198,7 @@ class Inv(IntEnum):
     PD_SHARE_RDE = 92
     PD_REMOVE_RDE = 93
     PD_RDES = 94
+    PD_FINISH_WORK = 95
     PD_CREATE = 96
     RESSPC_CONNECT = 101
     DEVICE_CLAIM = 112

@@ -484,6 +484,19 @@ def pd_rdes(transport: Transport, cptr: int, *, receive: SlotPath | None = None)
     return invoke_map(transport, cptr, 94, {}, (), receive)
 
 
+def pd_finish_work(
+    transport: Transport,
+    cptr: int,
+    *,
+    id: Any,
+    rows: Any,
+    more: Any,
+    receive: SlotPath | None = None,
+) -> Answer:
+    """Say that an item of work is done, and for an extraction what the space is made of."""
+    return invoke_map(transport, cptr, 95, {"id": id, "rows": rows, "more": more}, (), receive)
+
+
 def pd_create(
     transport: Transport,
     cptr: int,

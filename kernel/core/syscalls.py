@@ -28,7 +28,16 @@ from caplab.kernel.core import (
 )
 from caplab.kernel.core.cap import Cap
 from caplab.kernel.core.outcome import Outcome
-from caplab.kernel.root import connect, device, directory, ledger, pd_calls, resspc, service
+from caplab.kernel.root import (
+    connect,
+    device,
+    directory,
+    ledger,
+    pd_calls,
+    resspc,
+    service,
+    work_calls,
+)
 
 if TYPE_CHECKING:
     from caplab.kernel.core.kernel import Kernel
@@ -214,7 +223,7 @@ INVOCATIONS: tuple[Invocation, ...] = (
     Invocation(Inv.FRAME_MAP, "frame_map", _FRAME, frame.map_frame),
     Invocation(Inv.FRAME_UNMAP, "frame_unmap", _FRAME, frame.unmap),
     Invocation(Inv.PD_LOOKUP, "pd_lookup", _PD, pd_calls.lookup, ("name",), body="msgpack"),
-    Invocation(Inv.PD_GET_WORK, "pd_get_work", _PD, pd_calls.get_work, body="msgpack"),
+    Invocation(Inv.PD_GET_WORK, "pd_get_work", _PD, work_calls.get, body="msgpack"),
     Invocation(Inv.PD_INFO, "pd_info", _PD, pd_calls.info, body="msgpack"),
     Invocation(
         Inv.PD_INSTALL,
@@ -256,6 +265,14 @@ INVOCATIONS: tuple[Invocation, ...] = (
         body="msgpack",
     ),
     Invocation(Inv.PD_RDES, "pd_rdes", _PD, directory.listing, body="msgpack"),
+    Invocation(
+        Inv.PD_FINISH_WORK,
+        "pd_finish_work",
+        _PD,
+        work_calls.finish,
+        ("id", "rows", "more"),
+        body="msgpack",
+    ),
     Invocation(
         Inv.PD_CREATE,
         "pd_create",

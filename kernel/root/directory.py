@@ -12,24 +12,17 @@ import msgpack
 
 from caplab.kernel.abi import (
     BADGE_OBJ_ID_NULL,
-    SLOT_FIRST_ROOT,
-    SPACE_ADS,
-    SPACE_CPU,
-    SPACE_EP,
-    SPACE_MO,
-    SPACE_PD,
-    SPACE_RESSPC,
     ObjectType,
-    ResourceType,
     Rights,
     Status,
     badge_parts,
 )
 from caplab.kernel.core import cspace
-from caplab.kernel.core.cap import Cap, Slot
+from caplab.kernel.core.cap import Cap
 from caplab.kernel.core.outcome import Outcome, Result, error
 from caplab.kernel.root import bodies, connect, holds, pd_calls
 from caplab.kernel.root import pd as pds
+from caplab.kernel.root.core_rdes import CORE, services
 from caplab.kernel.root.space import Hold, Space, find
 
 if TYPE_CHECKING:
@@ -39,15 +32,6 @@ if TYPE_CHECKING:
     from caplab.kernel.root.task import RootTask
 
 _NONE = type(None)
-CORE = {
-    "ads": (ResourceType.ADS, SPACE_ADS),
-    "mo": (ResourceType.MO, SPACE_MO),
-    "cpu": (ResourceType.CPU, SPACE_CPU),
-    "pd": (ResourceType.PD, SPACE_PD),
-    "ep": (ResourceType.EP, SPACE_EP),
-    "resspc": (ResourceType.RESSPC, SPACE_RESSPC),
-}
-"""Type and space of the root task's own services."""
 
 
 def _root(k: Kernel) -> RootTask:
@@ -67,18 +51,6 @@ def _target(cap: Cap) -> PD | Result:
         return error(Status.INVALID_CAPABILITY, 0)
     found: PD = cap.obj
     return found if found.alive and found.doomed is None else error(Status.PD_DEAD)
-
-
-def services(pd: PD) -> dict[str, list[Slot]]:
-    """The root task's services that a PD may ask, and its capabilities to each; what the root task
-    gave it comes before its own copies.
-    """
-    found: dict[str, list[Slot]] = {}
-    for index in sorted(pd.cspace.slots, key=lambda index: (index < SLOT_FIRST_ROOT, index)):
-        slot = pd.cspace.slots[index]
-        if slot.cap is not None and slot.cap.type == ObjectType.SERVICE:
-            found.setdefault(slot.cap.obj.name, []).append(slot)
-    return found
 
 
 def rdes(root: RootTask, pd: PD, kind: str, number: int | None) -> list[tuple[Space, Hold]]:

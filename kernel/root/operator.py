@@ -12,7 +12,7 @@ from caplab.kernel.core.cap import Cap
 from caplab.kernel.core.effects import Answer, Continue, Kill
 from caplab.kernel.core.outcome import Result
 from caplab.kernel.core.states import DEAD, RUNNING
-from caplab.kernel.root import caps, death, look, pd, space, stop
+from caplab.kernel.root import caps, death, extract, look, pd, space, stop
 from caplab.kernel.root.death import signal_name, signal_number
 from caplab.kernel.root.pd import PD, Arm, regate
 from caplab.kernel.root.report import Report
@@ -273,11 +273,29 @@ def _ready(k: Kernel, root: RootTask, event: Operator) -> None:
     root.check_ready(k)
 
 
+def _graph(k: Kernel, root: RootTask, event: Operator) -> None:
+    """The model state, or the next rows of one that was too long for one answer."""
+    number = event.command.get("model")
+    if number is not None:
+        body = extract.page(root, number) if isinstance(number, int) else None
+        if body is None:
+            refuse(k, event, "no-such-model", f"no model `{number}` has more rows")
+        else:
+            k.effects.append(Answer(event.request, body))
+        return
+    patience = event.command.get("timeout", extract.PATIENCE)
+    if isinstance(patience, bool) or not isinstance(patience, int | float) or not 0 < patience < 60:
+        refuse(k, event, "bad-timeout", f"timeout is seconds, more than 0, not `{patience}`")
+    else:
+        extract.begin(k, root, event.request, patience)
+
+
 _COMMANDS: dict[str, Callable[[Kernel, RootTask, Operator], None]] = {
     "ps": _ps,
     "caps": _caps,
     "kill": _kill,
     "crash": _crash,
+    "graph": _graph,
     "suspend": _suspend,
     "resume": _resume,
     "down": _down,

@@ -12,7 +12,7 @@ from caplab.kernel.core import cap as caps
 from caplab.kernel.core.cap import Cap, Cause, Slot
 from caplab.kernel.core.outcome import Outcome, Result, error
 from caplab.kernel.core.states import JOB
-from caplab.kernel.root import bodies, death, look, operator, pd, space, work
+from caplab.kernel.root import bodies, death, look, operator, pd, space
 from caplab.kernel.root.pd import PD, Entry
 
 if TYPE_CHECKING:
@@ -72,23 +72,6 @@ def lookup(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 def _entry(one: PD, entry: Entry) -> dict[str, Any]:
     renewal = one.cspace.slot(entry.slot).renewals
     return {"slot": entry.slot, "type": entry.type, "from": entry.provider, "renewal": renewal}
-
-
-def get_work(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
-    """Fetch at most 16 items of work; asking shows that what the caller fetched before is done.
-
-    Object: PD, the caller's own
-    Answer: items: maps with id, kind and space (0: none), extraction first: `free` with object,
-        pd and count: that PD holds it no more; `destroy`: the space was taken away; `client-gone`
-        with badge, endpoint (its slot, or 0) and pd (0, or the PD whose RDE it was)
-    Errors: INVALID_CAPABILITY (another PD's)
-    """
-    if cap.obj is not caller.pd:
-        return error(Status.INVALID_CAPABILITY, 0)
-    items, finished = work.fetch(cap.obj, caller)
-    for item in finished:
-        death.settle(k, item)
-    return done(items=items)
 
 
 def info(k: Kernel, caller: TCB, cap: Cap) -> Outcome:

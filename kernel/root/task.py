@@ -6,6 +6,7 @@ here are the core's questions and the host's events, handed to the file that kno
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from caplab.kernel.abi import FIRST_DYNAMIC_TYPE, FIRST_SPACE, Status, Sys
@@ -15,7 +16,19 @@ from caplab.kernel.core.irq import IRQ
 from caplab.kernel.core.outcome import Result
 from caplab.kernel.core.states import INACTIVE
 from caplab.kernel.core.tcb import TCB
-from caplab.kernel.root import connect, death, holds, look, operator, pd, space, stop, truths, work
+from caplab.kernel.root import (
+    connect,
+    death,
+    extract,
+    holds,
+    look,
+    operator,
+    pd,
+    space,
+    stop,
+    truths,
+    work,
+)
 from caplab.kernel.root.device import Device
 from caplab.kernel.root.pd import PD, regate
 from caplab.kernel.root.report import Report
@@ -51,6 +64,8 @@ class RootTask:
         self.types: dict[str, int] = {}
         """Codes of the types of resource that servers serve."""
         self.next_space, self.next_type = FIRST_SPACE, FIRST_DYNAMIC_TYPE
+        self.models: dict[int, deque[list[str]]] = {}
+        """Rows of models that were asked for and not fetched yet."""
         self.cleanup: dict[str, Any] = {}
         """The system's cleanup policy, as the manifest has it."""
         self.shm_prefix = ""
@@ -163,6 +178,8 @@ class RootTask:
         """A timer of ours: a report has waited long enough, or a PD was asked to stop in vain."""
         if isinstance(timer, Report):
             death.conclude(k, timer)
+        elif isinstance(timer, extract.Extraction):
+            extract.too_late(k, self, timer)
         else:
             stop.too_late(k, self, timer)
 

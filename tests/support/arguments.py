@@ -48,6 +48,7 @@ from everything import (
     SPACE,
     SPARE,
     SPLIT,
+    WORK,
     world,
 )
 from frames import Answer, Body
@@ -142,6 +143,7 @@ GOOD: dict[str, Good] = {
     "pd_share_rde": Good(CHILD, {"type": "CAR", "space": CAR, "name": "cars"}),
     "pd_remove_rde": Good(CHILD, {"type": "LOT", "space": LOT}),
     "pd_rdes": Good(CHILD, {}),
+    "pd_finish_work": Good(SLOT_PD, {"id": WORK, "rows": None, "more": 0}),
     "resspc_connect": Good(
         "rde:resspc",
         {"type_name": "NEW", "client": OTHER, "pd_depth": 0, "space_depth": "all"},
@@ -270,6 +272,9 @@ REFUSED |= {
     "resspc_create.object": (*_NOT_NUMBER, -1, 1, 2, 2**24 - 1, 2**24, HUGE),
     "resspc_revoke.count": (*_NOT_NUMBER, 0, -1, 2, HUGE),
     "resspc_issue.name": (*_NOT_TEXT, *_NO_NAME),
+    "pd_finish_work.id": (*_NOT_NUMBER, None, 0, -1, 2, 77, HUGE),
+    "pd_finish_work.rows": (*_NOT_LIST, [], [[1, "", []]]),
+    "pd_finish_work.more": (*_NOT_NUMBER, 1, 2, -1, HUGE),
     "cnode_mint.badge": (),
     "cnode_mutate.badge": _NO_GUARD,
     "cnode_mutate.src_index": (*_FROM, ENDPOINT, BELL),

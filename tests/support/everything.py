@@ -20,6 +20,8 @@ INSIDE = 1
 """The slot of NODE that holds an endpoint."""
 BOSS, FS, OTHER, LATE, DEAD = range(1, 6)
 """Numbers of the PDs."""
+WORK = 1
+"""The item of work that BOSS has fetched: DEAD is gone."""
 LOT, CAR = 16, 17
 """Numbers of the spaces: the one that is served, and SPACE."""
 
@@ -67,6 +69,8 @@ def world(**spec: Any) -> tuple[Lab, Thread]:
     lab["dead"].call("boss", caps=[SLOT_TCB])
     ok(boss.recv(slot=DEAD_TCB))
     lab.die("dead")
+    [item] = ok(boss.pd_call("get_work")).map["items"]
+    assert item["id"] == WORK
     lab["other"].call("boss")
     ok(boss.recv())
     ok(boss.save_caller(SAVED))

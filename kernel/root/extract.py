@@ -1,0 +1,109 @@
+"""Gathering the model state: what the root task knows, and what servers say of their spaces.
+
+Each server is asked once per space, by a work item. When all have answered, have died, or the time
+is over, a job writes the rows. What a server says is believed only where the records agree with
+it; one lie, and nothing of what that server said is shown, and nothing else is touched.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from caplab.kernel.root import work
+from caplab.kernel.root.work import WorkItem
+from caplab.kernel.root.writing import PAGE, Writing
+
+if TYPE_CHECKING:
+    from caplab.kernel.core.kernel import Kernel
+    from caplab.kernel.root.task import RootTask
+
+PATIENCE = 2.0
+"""Seconds servers have to answer, when nothing else is said."""
+
+
+class Extraction:
+    """One model being gathered."""
+
+    def __init__(self, number: int, request: int) -> None:
+        self.number = number
+        self.request = request
+        self.deadline: int | None = None
+        self.items: dict[int, WorkItem] = {}
+        """What servers have not answered yet."""
+        self.said: dict[int, list[Any]] = {}
+        """By space, the rows its server sent, unread."""
+        self.marked: dict[str, str] = {}
+        self.over = False
+
+
+def begin(k: Kernel, root: RootTask, request: int, patience: float) -> None:
+    """Ask every server about every space of its own."""
+    found = Extraction(k.number("model"), request)
+    for space in root.spaces.values():
+        manager = space.manager
+        if manager is None or space.cause is not None:
+            continue
+        item = WorkItem("extract", manager, None)
+        item.space = space.number
+        item.asked = found
+        if work.add(k, item):
+            found.items[item.number] = item
+    if found.items:
+        k.set_timer(found, patience)
+    else:
+        _conclude(k, root, found)
+
+
+def answered(k: Kernel, root: RootTask, item: WorkItem) -> None:
+    """An item is done: by an answer, or because nobody is left to give one."""
+    found: Extraction | None = item.asked
+    item.asked = None
+    if found is None:
+        return
+    found.items.pop(item.number, None)
+    if not item.server.alive:
+        found.marked[item.server.name] = "dead"
+    if not found.items:
+        _conclude(k, root, found)
+
+
+def said(root: RootTask, item: WorkItem, rows: list[Any]) -> bool:
+    """Keep what a server says of a space; false when it says more than there can be to say."""
+    found: Extraction | None = item.asked
+    space = root.spaces.get(item.space)
+    if found is None or space is None:
+        return True
+    all_of_it = found.said.setdefault(item.space, [])
+    all_of_it += rows
+    if len(all_of_it) <= len(space.resources) + 1:
+        return True
+    del found.said[item.space]
+    found.marked[item.server.name] = "lying"
+    return False
+
+
+def too_late(k: Kernel, root: RootTask, found: Extraction) -> None:
+    """The time is over: who has not answered is shown as slow."""
+    for item in found.items.values():
+        found.marked.setdefault(item.server.name, "slow")
+        item.asked = None
+    found.items.clear()
+    _conclude(k, root, found)
+
+
+def _conclude(k: Kernel, root: RootTask, found: Extraction) -> None:
+    if not found.over:
+        found.over = True
+        found.deadline = None
+        k.jobs.append(Writing(root, found))
+
+
+def page(root: RootTask, number: int) -> dict[str, Any] | None:
+    """The next rows of a model that has more."""
+    rest = root.models.get(number)
+    if rest is None:
+        return None
+    rows = [rest.popleft() for _ in range(min(PAGE, len(rest)))]
+    if not rest:
+        del root.models[number]
+    return {"model": number, "rows": rows, "more": bool(rest)}
