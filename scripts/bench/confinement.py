@@ -1,4 +1,5 @@
-"""`bench confinement`: what strict confinement costs, beside the same system with none.
+"""`bench confinement`: what strict confinement costs, beside the same system with none; and what
+others notice of an attacker (`siege.py`).
 
 Both sides are told by the manifest's `confinement`. Where the host does not allow `strict` there is
 nothing to measure, and the error says why.
@@ -17,7 +18,7 @@ import psutil
 
 from caplab.kernel.boot.system import System
 from caplab.kernel.host.errors import HostError
-from caplab.scripts.bench import boot, stage
+from caplab.scripts.bench import boot, siege, stage
 from caplab.scripts.bench.children import PATIENCE
 from caplab.scripts.bench.rounds import ROUNDS, Case, Setup
 from caplab.scripts.bench.rows import Goal, Pair
@@ -106,4 +107,9 @@ def starts(members: int = boot.MEMBERS) -> Iterator[Case]:
 
 
 def setups(full: bool) -> list[Setup]:
-    return [starts(), *(calls(place, full) for place in stage.places())]
+    attacks = siege.all_attacks() if full else siege.LOUD
+    return [
+        starts(),
+        *(calls(place, full) for place in stage.places()),
+        siege.siege(attacks),
+    ]

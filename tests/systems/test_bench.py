@@ -10,7 +10,7 @@ import pytest
 import strict_host
 from caplab.kernel.boot.system import System
 from caplab.kernel.host.errors import HostError
-from caplab.scripts.bench import boot, confinement, crowd, ipc, jobs, kernel, stage, throng
+from caplab.scripts.bench import boot, confinement, crowd, ipc, jobs, kernel, siege, stage, throng
 from caplab.scripts.bench.children import Children, hear
 from caplab.scripts.bench.rounds import Budget, Setup
 from caplab.scripts.bench.rows import Row
@@ -112,6 +112,21 @@ def test_confined_calls_are_timed_beside_unconfined_ones(monkeypatch: pytest.Mon
     assert row.yardstick_value is not None
     assert 5 < row.yardstick_value < 1e6
     assert 5 < row.value < 1e6
+
+
+@needs_strict
+def test_the_worst_of_all_attacks_and_what_they_cost_the_kernel_is_told() -> None:
+    p99, longest, grown = rows([siege.siege(["garbage", "endless-parts", "fork"])])
+    assert p99.name.endswith("of 3 attacks")
+    assert p99.yardstick_value is not None
+    assert 5 < p99.yardstick_value < 1e6
+    assert 5 < p99.value < 1e6
+    assert 0 < longest.value < 60_000
+    assert 32 < grown.value < 512  # what it takes until the watchdog bites
+
+
+def test_every_attack_of_a_sample_is_one_that_can_be_made_alone() -> None:
+    assert set(siege.LOUD) <= set(siege.all_attacks())
 
 
 def test_a_process_that_is_missing_is_an_error_and_no_figure() -> None:
