@@ -91,6 +91,7 @@ class Host:
             self._sender(self.launcher),
             constants,
             {root for pd in spec["pds"] for root in pd.get("path") or ()},
+            spec.get("confinement", "none"),
         )
         self.segments: Segments | MemFds = (
             MemFds(self.processes.hand) if handed else Segments(folders=strict(spec))

@@ -86,6 +86,7 @@ class Processes:
         constants: what every spawn information holds: `address` and `semantics`.
         roots: the code roots of the manifest. A PD that another one made reads nothing else,
             whatever its maker has asked for.
+        level: how PDs are confined that say nothing else.
     """
 
     def __init__(
@@ -94,11 +95,13 @@ class Processes:
         to_launcher: Send,
         constants: dict[str, Any],
         roots: Collection[str] = (),
+        level: str = "none",
     ) -> None:
         self._to_zygote = to_zygote
         self._to_launcher = to_launcher
         self._constants = constants
         self._roots = frozenset(roots)
+        self._level = level
         self._children: dict[int, Child] = {}
         self._descriptors = DESCRIPTORS_KEPT
 
@@ -149,7 +152,7 @@ class Processes:
         program = spec["run"]["file"] if isinstance(spec["run"], dict) else None
         read = [root for root in spec["path"] if self._known(root)]
         return {
-            "level": spec.get("confinement") or "none",
+            "level": spec.get("confinement") or self._level,
             "read": read if program is None else [*read, program],
             "threads": len(spec["tcbs"]),
         }
