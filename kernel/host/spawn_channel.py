@@ -76,6 +76,8 @@ class SpawnChannel:
         for _ in range(READ_MAX):
             try:
                 data = self._socket.recv(MESSAGE_MAX, socket.MSG_DONTWAIT)
+            except ConnectionResetError:
+                continue  # said once, of a PD that ended with something unread; its words follow
             except OSError:
                 return  # nothing more yet, or never
             if not data:

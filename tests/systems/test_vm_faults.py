@@ -30,11 +30,12 @@ def main(env, what):
 """
 
 
-def manifest(folder: Path, what: str, semantics: str = "lab") -> Path:
+def manifest(folder: Path, what: str, semantics: str = "lab", level: str = "auto") -> Path:
     (folder / "touches.py").write_text(TOUCHES)
     path = folder / "touch.yaml"
     path.write_text(f"""
 semantics: {semantics}
+confinement: {level}
 pds:
   toucher: {{run: ./touches.py, args: {{what: {what}}}, threads: 2}}
 """)
@@ -42,18 +43,21 @@ pds:
 
 
 @pytest.mark.parametrize(
-    ("what", "reason"),
+    ("what", "level", "reason"),
     [
-        ("nowhere", r"FAULT: VM at 0x10 \(read\)"),
-        ("destroyed", r"FAULT: VM at 0x[0-9a-f]+008 \(write\)"),
-        ("elsewhere", r"FAULT: VM at 0x10 \(read\)"),
+        ("nowhere", "auto", r"FAULT: VM at 0x10 \(read\)"),
+        ("destroyed", "auto", r"FAULT: VM at 0x[0-9a-f]+008 \(write\)"),
+        ("destroyed", "basic", r"FAULT: VM at 0x[0-9a-f]+008 \(write\)"),
+        ("destroyed", "none", r"FAULT: VM at 0x[0-9a-f]+008 \(write\)"),
+        ("elsewhere", "auto", r"FAULT: VM at 0x10 \(read\)"),
     ],
 )
 def test_a_pd_that_faults_says_where_and_its_run_replays(
-    tmp_path: Path, what: str, reason: str
+    tmp_path: Path, what: str, level: str, reason: str
 ) -> None:
     log = tmp_path / "log"
-    with caplab.System(manifest(tmp_path, what), paranoid=True, record=log) as system:
+    path = manifest(tmp_path, what, level=level)
+    with caplab.System(path, paranoid=True, record=log) as system:
         (failed,) = system.wait(30)["failed"]
         row = system.assert_nothing_left_of("toucher")
     assert failed["state"] == row.state == "faulted"
