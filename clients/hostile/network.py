@@ -9,6 +9,7 @@ from functools import partial
 
 from caplab import Env
 from caplab.clients.hostile.attack import Contained, Order, each
+from caplab.clients.hostile.link import own
 
 FAMILIES = ("AF_INET", "AF_INET6", "AF_NETLINK", "AF_PACKET", "AF_ALG", "AF_VSOCK")
 HOST_SOCKETS = ("/dev/log", "/run/systemd/notify", "/run/systemd/journal/socket")
@@ -34,7 +35,7 @@ def abstract_name(env: Env, order: Order) -> None:
 def datagram_pair(env: Env, order: Order) -> None:
     """Reach sockets of the host from half a socket pair, which may send to any address."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    folder = os.path.dirname(env.info.address.removeprefix("ipc://"))
+    folder = run_directory(env)
     places = (*HOST_SOCKETS, f"{folder}/control.sock", "\0caplab-was-here")
     with ours, theirs:
         each({place: partial(_send, ours, place) for place in places})
@@ -49,9 +50,15 @@ def _send(sender: socket.socket, place: str) -> None:
         raise
 
 
+def run_directory(env: Env) -> str:
+    """Where the kernel's own socket lies on the host, as the connection to it tells."""
+    with own(env) as connection:
+        return os.path.dirname(str(connection.getpeername()))
+
+
 def control_socket(env: Env, order: Order) -> None:
     """Connect to the operators' socket of this system, and ask for its end."""
-    folder = os.path.dirname(env.info.address.removeprefix("ipc://"))
+    folder = run_directory(env)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as operator:
         operator.connect(f"{folder}/control.sock")
         # An operator would now send a line with "op": "down".

@@ -1,9 +1,9 @@
 """What a confined PD sees of the file system: a root of its own, read-only, prepared once.
 
 The zygote builds it, moves into it, and its PDs inherit it. It holds the interpreter and its
-libraries, the environment, caplab, the code roots, four device nodes, and the kernel's socket,
-each where the host has it; nothing else of the host, and no `/proc`. Segments are at `MASTER`
-until a PD has taken its own folder of them and given the rest up (`pd_namespaces.py`).
+libraries, the environment, caplab, the code roots and four device nodes, each where the host has
+it, and the kernel's socket at `SOCKET`; nothing else of the host, and no `/proc`. Segments are at
+`MASTER` until a PD has taken its own folder of them and given the rest up (`pd_namespaces.py`).
 """
 
 import os
@@ -22,6 +22,9 @@ from caplab.kernel.confine.libc import (
 )
 
 SHM, READ_ONLY, MASTER = "/dev/shm", "/dev/shr", "/.shm"
+SOCKET = "/.kernel.sock"
+"""Where PDs find the kernel's socket: not where the host has it, because a code root may lie above
+its folder, which is nobody's to enter."""
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 LIBRARIES = (
     "/lib",
@@ -86,7 +89,7 @@ def move_in(libc: Libc, shown: Sequence[str], socket: str) -> None:
     view = View(libc, new)
     for path in sorted(shown, key=os.path.realpath):
         view.show(path)
-    view.show(socket)
+    view.show_at(socket, SOCKET)
     for device in DEVICES:
         view.show(device, device=True)
     for folder in (SHM, READ_ONLY, MASTER):
@@ -113,7 +116,15 @@ class View:
         if any(real == bound or real.startswith(bound + "/") for bound in self._bound):
             return
         self._bound.add(real)
-        target = self._new + real
+        self._bind(real, real, device=device)
+
+    def show_at(self, path: str, place: str) -> None:
+        """Let a file that is not shown otherwise be found at another place."""
+        os.close(os.open(self._new + place, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
+        self._bind(path, place)
+
+    def _bind(self, real: str, place: str, *, device: bool = False) -> None:
+        target = self._new + place
         # With what is mounted below: a mount that this user was given in one piece stays in one.
         self._libc.mount(real, target, flags=MS_BIND | MS_REC)
         attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | (0 if device else MOUNT_ATTR_NODEV)

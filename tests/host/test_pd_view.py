@@ -70,12 +70,12 @@ def test_of_the_host_s_files_it_finds_its_program_and_what_python_needs(
     assert seen == there
 
 
-def test_the_kernel_s_socket_is_there_and_nothing_else_of_its_folder(
+def test_the_kernel_s_socket_is_there_and_nothing_of_its_folder(
     stage: Stage, runtime_dir: Path
 ) -> None:
     (runtime_dir / "control.sock").touch()
-    names = [str(runtime_dir / name) for name in ("kernel.sock", "control.sock")]
-    assert stage.value(f"[os.path.exists(path) for path in {names!r}]") == [True, False]
+    names = [pd_view.SOCKET, *(str(runtime_dir / name) for name in ("kernel.sock", "control.sock"))]
+    assert stage.value(f"[os.path.exists(path) for path in {names!r}]") == [True, False, False]
     (runtime_dir / "control.sock").unlink()
 
 

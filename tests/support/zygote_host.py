@@ -15,7 +15,7 @@ import msgpack
 import zmq
 
 from caplab.kernel.abi import ANSWER, HEADER_SIZE, REQUEST, VERSION, Status, Sys
-from caplab.kernel.host import outside
+from caplab.kernel.host import outside, pd_view
 from caplab.kernel.host.launcher import start_kernel
 from caplab.kernel.host.segments import GRANTED, GRANTED_READ_ONLY
 from caplab.kernel.host.spawn_channel import SpawnChannel
@@ -168,6 +168,10 @@ class ZygoteHost:
         os.chmod(socket_path, 0o666)
         self.send({"op": "confine", "read": [str(self.folder)], "socket": socket_path})
 
+    def _address(self, kernel: RouterKernel) -> str:
+        """Where a PD finds the kernel's socket."""
+        return f"ipc://{pd_view.SOCKET}" if self.level == "strict" else kernel.address
+
     def shm_of(self, pd: int) -> Path:
         """Where a PD's segments are put; made, as a kernel does before it spawns the PD."""
         if self.level != "strict":
@@ -238,7 +242,7 @@ class ZygoteHost:
                 "pd": 1,
                 "name": "pd",
                 "generation": 1,
-                "address": kernel.address,
+                "address": self._address(kernel),
                 "ids": ids,
                 "run": program,
                 "args": {},
