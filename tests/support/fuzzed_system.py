@@ -16,6 +16,7 @@ from caplab.kernel.core.effects import Effect, Kill
 from caplab.kernel.core.events import Boot, Event, Exited, Started, Syscall
 from caplab.kernel.core.invariants import violations
 from caplab.kernel.core.kernel import Kernel
+from caplab.kernel.root import look, space
 from caplab.kernel.root.task import RootTask
 from frames import decode, encode
 from loop_lab import FakeKernel, LoopLab
@@ -38,8 +39,9 @@ def rest_of(k: Kernel, offender: str) -> bytes:
         for cnode in k.cnodes
         if cnode.pd is not one and cnode is not root.cspace
     ]
-    records = [record for record in root.describe() if record[1] != offender]
-    return bytes(msgpack.packb([sorted(tcbs), cspaces, records], default=str))
+    records = [look.record(pd) for pd in root.pds.values() if pd is not one]
+    rest = [sorted(tcbs), cspaces, records, space.describe(root)]
+    return bytes(msgpack.packb(rest, default=str))
 
 
 class CheckedKernel(FakeKernel):
