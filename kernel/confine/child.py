@@ -67,7 +67,8 @@ class Confinement:
         if self.landlock.version:
             self.landlock.restrict(self._paths(plan))
         if self.seccomp.available():
-            self.seccomp.install(rules(os.getpid(), self._no_open()), all_threads=False)
+            no_open = self._no_open(plan)
+            self.seccomp.install(rules(os.getpid(), no_open), all_threads=False)
             return lambda: self.seccomp.install(sealing(), ALLOW, all_threads=True)
         return lambda: None
 
@@ -80,8 +81,12 @@ class Confinement:
             *((path, device) for path in DEVICES),
         ]
 
-    def _no_open(self) -> int:
+    def _no_open(self, plan: Plan) -> int:
         """Flags of open(2) that the filter must refuse, because Landlock does not."""
         if self.landlock.version >= TRUNCATE_SINCE:
             return 0
-        return os.O_TRUNC if self.landlock.version else os.O_TRUNC | os.O_CREAT
+        if self.landlock.version:
+            return os.O_TRUNC
+        # A filter does not see paths: nothing is opened for writing, not even /dev/null, unless
+        # there are shared folders.
+        return os.O_TRUNC | os.O_CREAT | (0 if plan.shared else os.O_ACCMODE)

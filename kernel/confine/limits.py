@@ -7,8 +7,9 @@ from caplab.kernel.confine.libc import PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, Lib
 
 MIB = 1 << 20
 
-THREADS_SPARE = 16
-"""Threads beside a PD's own: ZeroMQ's two, and a program's helpers."""
+THREADS_SPARE = 40
+"""Threads beside a PD's own: ZeroMQ's two, and a program's helpers. Python's thread pools have up
+to 32 unless they are told otherwise."""
 DESCRIPTORS = 512
 DESCRIPTORS_PER_THREAD = 4
 """A connection, and what wakes the thread that waits on it."""

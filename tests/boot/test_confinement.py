@@ -70,6 +70,13 @@ def test_a_demand_that_the_host_does_not_meet_is_refused_with_the_cure(folder: P
     assert "`confinement: auto`" in caught.value.fix
 
 
+def test_strict_on_a_host_without_namespaces_is_refused(folder: Path) -> None:
+    with pytest.raises(HostError, match="confinement strict is not possible here") as caught:
+        levels(folder, "strict", "auto", WEAK)
+    assert caught.value.status == 2
+    assert "unshare: EPERM" in str(caught.value)
+
+
 def test_a_pd_that_demands_more_than_the_host_gives_is_refused_by_name(folder: Path) -> None:
     with pytest.raises(HostError, match="hello asks for confinement basic, and the system"):
         levels(folder, "auto", "basic", BARE)

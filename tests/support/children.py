@@ -1,5 +1,6 @@
 """Running a piece of a test in a forked child, because what it does to its process is for good."""
 
+import errno
 import os
 import pickle
 import signal
@@ -45,6 +46,11 @@ def in_child(body: Callable[[], Any]) -> Outcome:
     outcome = pickle.loads(said)
     assert isinstance(outcome, Outcome)
     return outcome
+
+
+def refused(outcome: Outcome) -> bool:
+    """Whether confinement said no."""
+    return outcome.error in (errno.EPERM, errno.EACCES)
 
 
 def confined(plan: Plan, body: Callable[[], Any]) -> Outcome:
