@@ -27,8 +27,6 @@ ENDED = ("exited", "faulted", "killed")
 TURN = 0.05
 PATIENCE = 8.0
 """Seconds for one attack, and for anybody to appear."""
-STALL = 1.0
-"""Seconds that a victim may wait for an answer."""
 TO_SPEAK = Rights.WRITE | Rights.GRANT_REPLY
 
 
@@ -42,12 +40,13 @@ class Beat(NamedTuple):
     """Microseconds, since somebody last looked."""
 
 
-def main(env: Env, victims: list[str]) -> None:
-    """Judge the attackers among the PDs that this one `manages`; the rest are the `victims`.
+def main(env: Env, victims: list[str], stall: float = 1.0) -> None:
+    """Judge the attackers among the PDs that this one `manages`; the rest are the `victims`, who
+    may wait `stall` seconds for an answer.
 
     Exits with 1 when an attack got through, was never made, or disturbed a victim.
     """
-    gallery = Gallery(env, victims)
+    gallery = Gallery(env, victims, stall)
     gallery.meet()
     for name in gallery.attackers:
         gallery.examine(name)
@@ -61,10 +60,10 @@ def main(env: Env, victims: list[str]) -> None:
 class Gallery:
     """Everybody's PD capabilities, the endpoint they speak over, and what was found so far."""
 
-    def __init__(self, env: Env, victims: list[str]) -> None:
+    def __init__(self, env: Env, victims: list[str], stall: float) -> None:
         self.env = env
         self.pds: dict[str, PdCap] = env.managed()
-        self.victims = victims
+        self.victims, self.stall = victims, stall
         self.attackers = [name for name in self.pds if name not in victims]
         self.verdicts: list[Verdict] = []
         self._endpoint = env.endpoint("server")
@@ -140,7 +139,7 @@ class Gallery:
             beat = self._beats[victim]
             if beat.wrong:
                 found.append(f"{victim} got {beat.wrong} wrong answers")
-            if beat.longest > STALL * 1e6:
+            if beat.longest > self.stall * 1e6:
                 found.append(f"{victim} waited {beat.longest / 1e6:.1f} s")
             self._beats[victim] = beat._replace(wrong=0)
         return "; ".join(filter(None, found))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import other_user
 from caplab.clients.hostile.table import ATTACKS, BY_NAME
 from caplab.kernel.boot.manifest import shipped
 from caplab.kernel.confine import probe
@@ -31,19 +32,36 @@ def possible(level: Level) -> bool:
     return True
 
 
-@pytest.fixture(scope="module", params=list(Level))
+def attacked(folder: Path, level: Level, user: bool) -> Run:
+    """The shipped system with that much confinement; here victims may wait longer, for other
+    tests."""
+    patient = shipped()["hostile"].read_text().replace("teller]}", "teller], stall: 5}")
+    assert "stall" in patient
+    manifest = folder / "hostile.yaml"
+    manifest.write_text(f"confinement: {level}\n{patient}")
+    words = ["up", str(manifest), "--timeout", "60"]
+    runtime_dir = folder / "run"
+    runtime_dir.mkdir(mode=0o700)
+    if user:
+        folder.chmod(0o755)
+        start = "from caplab.scripts.cli.main import main; main()"
+        return other_user.run(start, *words, runtime_dir=runtime_dir, seen=[str(folder)])
+    own = {**os.environ, "XDG_RUNTIME_DIR": str(runtime_dir)}
+    command = [sys.executable, "-m", "caplab", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=90, env=own)
+
+
+@pytest.fixture(scope="module", params=[*Level, "strict, as a user"])
 def gallery(request: pytest.FixtureRequest) -> Run:
-    """One run at each level, for all tests of this file."""
-    level: Level = request.param
-    if not possible(level):
-        pytest.skip(f"this host does not allow {level}")
+    """One run at each level, for all tests of this file; and one as an ordinary user."""
+    word, _, user = request.param.partition(", ")
+    if user and not other_user.IS_ROOT:
+        pytest.skip("an ordinary user runs all of them")
+    if not possible(Level(word)):
+        pytest.skip(f"this host does not allow {word}")
     with tempfile.TemporaryDirectory(prefix="cl", dir="/tmp") as folder:
-        manifest = Path(folder) / "hostile.yaml"
-        manifest.write_text(f"confinement: {level}\n" + shipped()["hostile"].read_text())
-        command = [sys.executable, "-m", "caplab", "up", str(manifest), "--timeout", "60"]
-        own = {**os.environ, "XDG_RUNTIME_DIR": folder}
-        run = subprocess.run(command, capture_output=True, text=True, timeout=90, env=own)
-    assert f"confinement {level}" in run.stderr
+        run = attacked(Path(folder), Level(word), bool(user))
+    assert f"confinement {word}" in run.stderr
     return run
 
 
