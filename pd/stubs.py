@@ -77,7 +77,7 @@ def request(
     caps: Sequence[int] = (),
     path: SlotPath | None = None,
     timeout: float | None = None,
-    renewal: int = 0,
+    renewal: int | None = None,
 ) -> bytes:
     """One request frame; parts that are not given take no room."""
     if len(data) > BODY_MAX:
@@ -94,7 +94,7 @@ def request(
             raise ValueError(f"a timeout is a number of seconds from 0 up, not {timeout}")
         flags |= _TIMEOUT
         parts += TIMEOUT.pack(timeout)
-    if renewal:
+    if renewal is not None:
         flags |= _RENEWAL
         parts += RENEWAL.pack(renewal)
     head = _pack_request(VERSION, call, flags, len(data), cptr, label, len(caps))
@@ -122,7 +122,7 @@ def call(
     caps: Sequence[int] = (),
     path: SlotPath | None = None,
     timeout: float | None = None,
-    renewal: int = 0,
+    renewal: int | None = None,
 ) -> Answer:
     """Send and wait for the reply. seL4_Call."""
     return answer(
@@ -137,7 +137,7 @@ def send(
     data: bytes = b"",
     caps: Sequence[int] = (),
     timeout: float | None = None,
-    renewal: int = 0,
+    renewal: int | None = None,
 ) -> Answer:
     """Send and wait until somebody has received it. seL4_Send."""
     return answer(
@@ -151,7 +151,7 @@ def nb_send(
     label: int = 0,
     data: bytes = b"",
     caps: Sequence[int] = (),
-    renewal: int = 0,
+    renewal: int | None = None,
 ) -> Answer:
     """Send if somebody waits for it, else drop it (flag NOTHING). seL4_NBSend."""
     return answer(

@@ -15,8 +15,10 @@ from caplab.kernel.abi import (
     ANSWER,
     BODY_MAX,
     HEADER_SIZE,
+    RENEWAL,
     REQUEST,
     VERSION,
+    Flag,
     ObjectType,
     Status,
     Sys,
@@ -57,6 +59,8 @@ from caplab.kernel.core.tcb import TCB
 NO_CAP = Cap(ObjectType.NULL, None, 0, 0)
 NANOSECONDS = 1_000_000_000
 _unpack = REQUEST.unpack_from
+_unpack_renewal = RENEWAL.unpack_from
+_RENEWAL, _AFTER_RENEWAL = int(Flag.RENEWAL), HEADER_SIZE + RENEWAL.size
 _pack = ANSWER.pack
 
 
@@ -154,15 +158,18 @@ class Kernel:
         request.call = call
         request.cptr = cptr
         request.label = label
-        size = HEADER_SIZE + length
-        if flags or ncaps or version != VERSION or length > BODY_MAX or len(frame) != size:
+        at = _AFTER_RENEWAL if flags == _RENEWAL else HEADER_SIZE
+        odd = ncaps or (flags and flags != _RENEWAL) or version != VERSION
+        if odd or length > BODY_MAX or len(frame) != at + length:
             wrong = requests.decode(request, frame, version, flags, length, ncaps)
             if wrong:
                 self.root.broke_abi(self, tcb, wrong)
                 return
         else:
-            request.flags = 0
-            request.body = frame[HEADER_SIZE:]
+            request.flags = flags
+            if flags:
+                request.renewal = _unpack_renewal(frame, HEADER_SIZE)[0]
+            request.body = frame[at:]
             request.caps = ()
             request.path = request.timeout = None
         tcb.calls += 1

@@ -9,6 +9,7 @@ import msgpack
 
 from caplab.kernel.abi import (
     BADGE_OBJ_ID_NULL,
+    FAULT_HANDLER,
     PRICE_HOLD,
     PRICE_SPACE,
     ObjectType,
@@ -172,12 +173,20 @@ def serve(k: Kernel, root: RootTask, one: PD) -> Space | None:
     return made
 
 
-def use(k: Kernel, root: RootTask, client: PD, name: str, server: PD) -> None:
-    """Give a client its way to a server: the RDE of its default space, or a badged endpoint."""
-    if not server.default_space:
-        pd.use(k, client, name, server)
+def use(
+    k: Kernel, root: RootTask, client: PD, name: str, server: PD, at: Slot | None = None
+) -> None:
+    """Give a client its way to a server: the RDE of its default space, or a badged endpoint.
+
+    It goes to the slot `at`, if one is said. Faults go to an endpoint, whatever it serves besides.
+    """
+    if name == FAULT_HANDLER or not server.default_space or server.master is None:
+        pd.use(k, client, name, server, at)
         return
-    issue(k, root.spaces[server.default_space], client, name, None)
+    one = root.spaces[server.default_space]
+    hold = holds.give(k, one, BADGE_OBJ_ID_NULL, client, None, at)
+    assert not isinstance(hold, Status), "there was room for it"
+    holds.name_rde(one, client, hold, name)
     server.users.append(client)
 
 

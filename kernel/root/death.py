@@ -83,9 +83,10 @@ def _begin(k: Kernel, root: RootTask, pd: PD, status: int) -> Burial:
         settle(k, item)
     k.effects.append(Announce(state_of(pd)))
     report.add("revoke", pd.name, capabilities=pd.caps)
-    spaces = cleanup.spread(k, root, pd, report)
+    burial = Burial(pd, root, cleanup.spread(k, root, pd, report), cause)
+    burial.after.keep = root.keepers(k, pd)
     root.active = outer
-    return Burial(pd, root, spaces, cause)
+    return burial
 
 
 class Burial(Sweep):
@@ -125,7 +126,9 @@ class Burial(Sweep):
         assert pd.report is not None
         pd.report.swept = True
         pd.report.ended = k.now
-        _closed(k, pd.report)
+        report = pd.report
+        root.follow(k, pd)
+        _closed(k, report)
         root.buried(k, pd)
 
 

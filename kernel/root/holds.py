@@ -42,7 +42,9 @@ def _root(k: Kernel) -> RootTask:
 # -- giving -------------------------------------------------------------------------------------
 
 
-def give(k: Kernel, space: Space, number: int, pd: PD, payer: PD | None) -> Hold | Status:
+def give(
+    k: Kernel, space: Space, number: int, pd: PD, payer: PD | None, at: Slot | None = None
+) -> Hold | Status:
     """One more hold of a PD on an object, or its RDE (BADGE_OBJ_ID_NULL), which is held once.
 
     Errors: NOT_ENOUGH_MEMORY (the payer's, or no slot), INVALID_CAPABILITY (the server took its
@@ -53,7 +55,7 @@ def give(k: Kernel, space: Space, number: int, pd: PD, payer: PD | None) -> Hold
     if hold is not None:
         hold.count += number != BADGE_OBJ_ID_NULL
         return hold
-    slot = pd.free_slot()
+    slot = pd.free_slot() if at is None else at
     assert space.master is not None
     if space.master.cap is None:
         return Status.INVALID_CAPABILITY
@@ -314,7 +316,7 @@ class Destruction(Taking):
         if space.rdes:
             pd, hold = next(iter(space.rdes.items()))
             withdraw(k, hold)
-            if pd in self.keep:
+            if pd in self.keep and self._renewable():
                 k.delete(hold.slot, self.cause)
                 forget_slot(self.root, hold.slot)
             else:
@@ -327,6 +329,10 @@ class Destruction(Taking):
             self.slots.append(hold.slot)
         else:
             remove_resource(k, space, resource, self.cause)
+
+    def _renewable(self) -> bool:
+        manager = self.space.manager
+        return manager is not None and manager.default_space == self.space.number
 
     def done(self, k: Kernel) -> None:
         """The space itself: what was built on it, what it was built on, its capabilities."""

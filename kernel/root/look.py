@@ -77,6 +77,7 @@ def record(one: PD) -> list[Any]:
         [list(arm) for arm in one.arms],
         [[name, *map(int, entry[:2])] for name, entry in one.names.items()],
         one.next_badge,
+        [one.generation, one.restarts, one.again is not None, len(one.asked)],
         [queued, [item.record_state() for item in one.fetched.values()]],
         [slab.left for slab in one.slabs.values()],
         one.refs,

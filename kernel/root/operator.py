@@ -46,10 +46,14 @@ def known_crash(how: str) -> bool:
     return _CRASHES.match(how) is not None
 
 
+def managing(managed: PD) -> Cap:
+    """What lets one PD list, kill and crash another."""
+    return Cap(ObjectType.PD, managed, Rights.READ | Rights.WRITE)
+
+
 def manage(k: Kernel, manager: PD, managed: PD) -> None:
     """Let one PD list, kill and crash another."""
-    cap = Cap(ObjectType.PD, managed, Rights.READ | Rights.WRITE)
-    pd.give(k, manager, f"pd:{managed.name}", cap, None, managed.name)
+    pd.give(k, manager, f"pd:{managed.name}", managing(managed), None, managed.name)
 
 
 def report_of(target: PD) -> Report:
@@ -228,6 +232,14 @@ def _crash(k: Kernel, root: RootTask, event: Operator) -> None:
     arm(k, root, target, Arm("crash", how, after))
 
 
+def _restart(k: Kernel, root: RootTask, event: Operator) -> None:
+    target = _target(k, root, event)
+    if target is not None:
+        refused = root.restart(k, target, event.request)
+        if refused:
+            refuse(k, event, "no-restart", refused)
+
+
 def _suspend(k: Kernel, root: RootTask, event: Operator) -> None:
     target = _running(k, root, event)
     if target is not None:
@@ -296,6 +308,7 @@ _COMMANDS: dict[str, Callable[[Kernel, RootTask, Operator], None]] = {
     "kill": _kill,
     "crash": _crash,
     "graph": _graph,
+    "restart": _restart,
     "suspend": _suspend,
     "resume": _resume,
     "down": _down,

@@ -18,6 +18,7 @@ from caplab.kernel.abi import (
     WORD_BITS,
     ObjectType,
     Rights,
+    Status,
 )
 from caplab.kernel.core.cap import Cap, Slot, guard_word
 from caplab.kernel.core.cnode import CNode
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from caplab.kernel.core.kernel import Kernel
     from caplab.kernel.root.ledger import Slab
     from caplab.kernel.root.report import Report
+    from caplab.kernel.root.restart import Again
     from caplab.kernel.root.space import Hold, Space
     from caplab.kernel.root.task import RootTask
     from caplab.kernel.root.work import WorkItem
@@ -123,6 +125,12 @@ class PD:
         """Capabilities to it; one that was never started ends with the last but its own."""
         self.users: list[PD] = []
         """PDs whose manifest entry uses this one; they are stopped before it."""
+        self.restarts = 0
+        """How often a policy has restarted it, in all generations."""
+        self.again: Again | None = None
+        """Dead, and the next generation waits for its time."""
+        self.asked: list[int] = []
+        """Operators who asked for another generation."""
         self.calls_ended = 0
         self.caps_ended = 0
 
@@ -268,20 +276,25 @@ def give(k: Kernel, pd: PD, name: str | None, cap: Cap, source: Slot | None, ori
     return slot.index
 
 
-def use(k: Kernel, client: PD, name: str, server: PD) -> None:
-    """Give a client its badged copy of a server's endpoint, under the client's name for it."""
-    assert server.master is not None
+def use(k: Kernel, client: PD, name: str, server: PD, at: Slot | None = None) -> None:
+    """Give a client its badged copy of a server's endpoint, under the client's name for it.
+
+    It goes to the slot `at`, if one is said. Of a server that is dead it is a dead one, which a
+    restart replaces.
+    """
+    source, endpoint = server.master, server.endpoint
+    if source is None:
+        endpoint = Endpoint(k.number("endpoint"))
+        endpoint.owner, endpoint.cause = server, k.cause(Status.DIED_BEFORE_RECV, server)
     badge = server.next_badge
     server.next_badge += 1
-    cap = Cap(ObjectType.ENDPOINT, server.endpoint, CLIENT_RIGHTS, badge)
-    give(k, client, name, cap, server.master, server.name)
+    cap = Cap(ObjectType.ENDPOINT, endpoint, CLIENT_RIGHTS, badge)
+    if at is None:
+        give(k, client, name, cap, source, server.name)
+    else:
+        k.put(at, cap, source, server.name)
+        client.names[name] = Entry(at.index, int(ObjectType.ENDPOINT), server.name)
     server.users.append(client)
-
-
-def handle_faults(k: Kernel, client: PD, server: PD) -> None:
-    """Send the faults of a PD's TCBs to a server, through a badged capability of the PD's own."""
-    use(k, client, FAULT_HANDLER, server)
-    handled(client)
 
 
 def handled(pd: PD) -> None:

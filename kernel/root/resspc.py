@@ -42,7 +42,8 @@ def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
     one: Space = cap.obj
     if slot.cnode.pd.number:
         one.refs -= 1
-        if not one.refs:
+        if not one.refs and one.manager is not None and one.manager.alive:
+            # A dead manager's spaces go in their order.
             holds.start_destruction(k, one, cause)
 
 

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgpack
 
-from caplab.kernel.abi import BADGE_OBJ_ID_NULL, FAULT_HANDLER, ObjectType, Rights, Status
+from caplab.kernel.abi import (
+    BADGE_OBJ_ID_NULL,
+    CLIENT_MAX,
+    FAULT_HANDLER,
+    ObjectType,
+    Rights,
+    Status,
+)
 from caplab.kernel.core import cap as caps
 from caplab.kernel.core import cspace
 from caplab.kernel.core.cap import Cap, Cause, Slot
@@ -79,7 +86,7 @@ def create_pd(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     if cap.obj.name != "pd":
         return error(Status.ILLEGAL_OPERATION)
     root: RootTask = cap.obj.root
-    refused = _refusal(root, caller.pd, arguments)
+    refused = _refusal(k, root, caller.pd, arguments)
     if refused is not None:
         return refused
     given = _given(caller, arguments)
@@ -162,7 +169,7 @@ def _servable(root: RootTask, serves: Any) -> bool:
     return connect.valid_type(root, name) and space.possible(root, name)
 
 
-def _refusal(root: RootTask, creator: PD, arguments: dict[str, Any]) -> Result | None:
+def _refusal(k: Kernel, root: RootTask, creator: PD, arguments: dict[str, Any]) -> Result | None:
     """Positions are those of the table: name, run, args, threads, devices, serves, path …"""
     if not _NAME.match(arguments["name"]):
         return error(Status.INVALID_ARGUMENT, 0)
@@ -184,6 +191,7 @@ def _refusal(root: RootTask, creator: PD, arguments: dict[str, Any]) -> Result |
         return error(Status.DELETE_FIRST)
     if arguments["serves"] and creator.free_slot() is None:
         return error(Status.NOT_ENOUGH_MEMORY, 0)
-    if sum(1 for one in root.pds.values() if one.state != "dead") >= pd.MAX_PDS:
+    living = sum(1 for one in root.pds.values() if one.state != "dead")
+    if living >= pd.MAX_PDS or k.numbers["pd"] >= CLIENT_MAX:
         return error(Status.NOT_ENOUGH_MEMORY, 0)
     return None

@@ -32,6 +32,7 @@ def begin(k: Kernel, root: RootTask, request: int) -> None:
     """Start going down; asking again only adds who is told."""
     if root.stop is None:
         root.stop = Shutdown(k.now)
+        root.stay_dead()
     root.stop.requests.append(request)
     advance(k, root)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from caplab.kernel.abi import FIRST_DYNAMIC_TYPE, FIRST_SPACE, Status, Sys
+from caplab.kernel.abi import FAULT_HANDLER, FIRST_DYNAMIC_TYPE, FIRST_SPACE, Status, Sys
 from caplab.kernel.core import gate
 from caplab.kernel.core.effects import Announce, Answer, Kill, Stop
 from caplab.kernel.core.irq import IRQ
@@ -24,6 +24,7 @@ from caplab.kernel.root import (
     look,
     operator,
     pd,
+    restart,
     space,
     stop,
     truths,
@@ -102,6 +103,20 @@ class RootTask:
         """The host's name for a memory object."""
         return f"{self.shm_prefix}{number}"
 
+    def restart(self, k: Kernel, target: PD, request: int) -> str:
+        """An operator wants another generation of a PD; the answer is why not, if so."""
+        return restart.ask(k, self, target, request)
+
+    def follow(self, k: Kernel, dead: PD) -> None:
+        """A PD is gone: it may be that another generation follows."""
+        restart.follow(k, self, dead)
+
+    def stay_dead(self) -> None:
+        restart.cancel(self)
+
+    def keepers(self, k: Kernel, dead: PD) -> dict[int, None]:
+        return restart.keepers(k, self, dead)
+
     def kill_after(self, k: Kernel, victim: PD, dead: PD, report: Report) -> None:
         """A cleanup policy has it that a PD dies of another's death."""
         death.follow(k, self, victim, dead, report)
@@ -142,15 +157,17 @@ class RootTask:
         for one in made:
             connect.serve(k, self, one)
         for one in made:
-            self._wire(k, one)
+            self.wire(k, one)
         for one in made:
             pd.spawn(k, one)
 
-    def _wire(self, k: Kernel, one: PD) -> None:
+    def wire(self, k: Kernel, one: PD) -> None:
+        """Give a PD what its manifest entry says of other PDs."""
         for name, provider in (one.spec.get("uses") or {}).items():
             connect.use(k, self, one, name, self.latest[provider])
         if one.spec.get("faults"):
-            pd.handle_faults(k, one, self.latest[one.spec["faults"]])
+            connect.use(k, self, one, FAULT_HANDLER, self.latest[one.spec["faults"]])
+            pd.handled(one)
         for name in one.spec.get("manages") or ():
             operator.manage(k, one, self.latest[name])
 
@@ -180,6 +197,8 @@ class RootTask:
             death.conclude(k, timer)
         elif isinstance(timer, extract.Extraction):
             extract.too_late(k, self, timer)
+        elif isinstance(timer, restart.Again):
+            restart.revive(k, self, timer.pd)
         else:
             stop.too_late(k, self, timer)
 
@@ -258,7 +277,8 @@ class RootTask:
 
     def check_ready(self, k: Kernel) -> None:
         servers = [one for one in self.latest.values() if one.role == "server"]
-        if self.readiness and all(one.received or not one.alive for one in servers):
+        unheard = [one for one in servers if not one.received]
+        if self.readiness and not any(one.alive or one.again is not None for one in unheard):
             failed = [death.state_of(one) for one in servers if not one.alive]
             for request in self.readiness:
                 k.effects.append(Answer(request, {"ready": not failed, "failed": failed}))
@@ -268,7 +288,7 @@ class RootTask:
         # Servers alone are waited for until the last of them has ended.
         clients = [one for one in self.latest.values() if one.role != "server"]
         awaited = clients or self.latest.values()
-        if not self.waiting or any(one.state != "dead" for one in awaited):
+        if not self.waiting or any(one.state != "dead" or one.again is not None for one in awaited):
             return
         body = {"finished": True, "failed": self.failures()}
         for request in self.waiting:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from caplab.kernel.abi import WORD_BITS, ObjectType, Rights
+from caplab.kernel.abi import RENEWAL, WORD_BITS, Flag, ObjectType, Rights
 from caplab.pd import invocations
 from caplab.pd.errors import refusal
 from caplab.pd.stubs import Answer, SlotPath
@@ -13,6 +13,8 @@ from caplab.pd.stubs import Answer, SlotPath
 if TYPE_CHECKING:
     from caplab.pd.env import Env
     from caplab.pd.transport import Transport
+
+_NOT_BOUND, _RENEWAL = 0, int(Flag.RENEWAL)
 
 
 class Capability:
@@ -24,13 +26,16 @@ class Capability:
     """
 
     type: ClassVar[ObjectType] = ObjectType.NULL
-    __slots__ = ("env", "name", "renewal", "slot")
+    __slots__ = ("bound", "env", "flags", "name", "renewal", "slot")
 
-    def __init__(self, env: Env, slot: int, *, name: str = "", renewal: int = 0) -> None:
+    def __init__(self, env: Env, slot: int, *, name: str = "", renewal: int | None = None) -> None:
         self.env = env
         self.slot = slot
         self.name = name
         self.renewal = renewal
+        # What a request carries of it, ready made: every call of a named object does.
+        self.flags = _NOT_BOUND if renewal is None else _RENEWAL
+        self.bound = b"" if renewal is None else RENEWAL.pack(renewal)
 
     @property
     def transport(self) -> Transport:

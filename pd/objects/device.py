@@ -26,7 +26,7 @@ class Device(Capability):
     type: ClassVar[ObjectType] = ObjectType.DEVICE
     __slots__ = ("_register",)
 
-    def __init__(self, env: Env, slot: int, *, name: str = "", renewal: int = 0) -> None:
+    def __init__(self, env: Env, slot: int, *, name: str = "", renewal: int | None = None) -> None:
         super().__init__(env, slot, name=name, renewal=renewal)
         self._register = env.register(name)
 

@@ -158,7 +158,7 @@ class Child(PdCap):
         slot: int,
         *,
         name: str = "",
-        renewal: int = 0,
+        renewal: int | None = None,
         endpoint: Endpoint | None = None,
     ) -> None:
         super().__init__(env, slot, name=name, renewal=renewal)

@@ -55,9 +55,9 @@ class Endpoint(Capability):
             and not caps
             and receive is None
             and timeout is None
-            and not self.renewal
         ):
-            answer = here.call(_pack(VERSION, _CALL, 0, len(data), self.slot, label, 0) + data)
+            head = _pack(VERSION, _CALL, self.flags, len(data), self.slot, label, 0)
+            answer = here.call(head + self.bound + data)
             _, _, status, _, badge, label, extra, _, flags = _unpack(answer)
             if not (status or extra or flags):
                 return _message(Message, (answer[_HEADER:], badge, label, (), 0, False))

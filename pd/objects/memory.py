@@ -20,7 +20,7 @@ class Memory(Capability):
     __slots__ = ("_size",)
 
     def __init__(
-        self, env: Env, slot: int, *, name: str = "", renewal: int = 0, size: int = 0
+        self, env: Env, slot: int, *, name: str = "", renewal: int | None = None, size: int = 0
     ) -> None:
         super().__init__(env, slot, name=name, renewal=renewal)
         self._size = size

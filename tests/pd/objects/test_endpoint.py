@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from caplab.kernel.abi import DEATH, MSG_BYTES, AnswerFlag, Flag, Status, Sys
+from caplab.kernel.abi import DEATH, MSG_BYTES, RENEWAL, AnswerFlag, Flag, Status, Sys
 from caplab.pd.errors import InvalidCapability, IpcTimeout, NotATcb, PeerDied, Stop
 from caplab.pd.ipc import Message
 from caplab.pd.objects import Endpoint, Memory, Notification
@@ -72,14 +72,16 @@ def test_what_a_call_is_given_travels_with_it() -> None:
     assert transport.header[6] == 2
 
 
-def test_only_an_object_of_a_renewed_slot_sends_its_renewal_count() -> None:
+def test_only_an_object_that_a_name_gave_sends_its_renewal_count() -> None:
     transport = FakeTransport()
     env = fake_env(transport)
     env.first.enter()
     Endpoint(env, 20).call()
     assert transport.header[2] == 0
-    Endpoint(env, 20, renewal=1).call()
-    assert transport.header[2] == Flag.RENEWAL
+    for renewal in (0, 1):
+        Endpoint(env, 20, renewal=renewal).call(data=b"x")
+        assert transport.header[2] == Flag.RENEWAL
+        assert transport.frames[-1].endswith(RENEWAL.pack(renewal) + b"x")
 
 
 @pytest.mark.parametrize("method", ["call", "send", "nb_send", "reply_recv"])
