@@ -15,10 +15,8 @@ from caplab.kernel.abi import (
     ANSWER,
     BODY_MAX,
     HEADER_SIZE,
-    RENEWAL,
     REQUEST,
     VERSION,
-    Flag,
     ObjectType,
     Status,
     Sys,
@@ -51,6 +49,7 @@ from caplab.kernel.core.events import (
 from caplab.kernel.core.gate import Gate
 from caplab.kernel.core.jobs import SLICE, Job
 from caplab.kernel.core.outcome import OK, KernelBug, Outcome, Result, death_body, error, gone
+from caplab.kernel.core.requests import AFTER_RENEWAL, RENEWED, unpack_renewal
 from caplab.kernel.core.rootlink import Root
 from caplab.kernel.core.states import DEAD, INACTIVE, JOB, RUNNING
 from caplab.kernel.core.sweep import Sweep
@@ -59,8 +58,6 @@ from caplab.kernel.core.tcb import TCB
 NO_CAP = Cap(ObjectType.NULL, None, 0, 0)
 NANOSECONDS = 1_000_000_000
 _unpack = REQUEST.unpack_from
-_unpack_renewal = RENEWAL.unpack_from
-_RENEWAL, _AFTER_RENEWAL = int(Flag.RENEWAL), HEADER_SIZE + RENEWAL.size
 _pack = ANSWER.pack
 
 
@@ -158,8 +155,8 @@ class Kernel:
         request.call = call
         request.cptr = cptr
         request.label = label
-        at = _AFTER_RENEWAL if flags == _RENEWAL else HEADER_SIZE
-        odd = ncaps or (flags and flags != _RENEWAL) or version != VERSION
+        at = AFTER_RENEWAL if flags == RENEWED else HEADER_SIZE
+        odd = ncaps or (flags and flags != RENEWED) or version != VERSION
         if odd or length > BODY_MAX or len(frame) != at + length:
             wrong = requests.decode(request, frame, version, flags, length, ncaps)
             if wrong:
@@ -168,7 +165,7 @@ class Kernel:
         else:
             request.flags = flags
             if flags:
-                request.renewal = _unpack_renewal(frame, HEADER_SIZE)[0]
+                request.renewal = unpack_renewal(frame, HEADER_SIZE)[0]
             request.body = frame[at:]
             request.caps = ()
             request.path = request.timeout = None
@@ -192,7 +189,7 @@ class Kernel:
         if handler is not None:
             slot = tcb.slots.get(request.cptr) or cspace.lookup(tcb, request.cptr)
             cap = slot.cap if slot is not None else None
-            if cap is None or (request.flags and self._renewed(request, slot)):
+            if cap is None or (request.flags and requests.renewed(request, slot)):
                 outcome = faults.missing(self, tcb, slot, syscalls.ROWS[request.call].silence)
             else:
                 outcome = handler(self, tcb, cap)
@@ -207,10 +204,6 @@ class Kernel:
         elif request.timeout is not None and tcb.state != RUNNING and tcb.deadline is None:
             # A call that is executed again keeps the limit it began with.
             self.set_timer(tcb, request.timeout)
-
-    @staticmethod
-    def _renewed(request: Any, slot: Slot | None) -> bool:
-        return request.renewal is not None and slot is not None and slot.renewals != request.renewal
 
     def _bad_frame(self, event: BadFrame) -> None:
         tcb = self.tcbs.get(event.tcb)

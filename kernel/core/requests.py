@@ -19,11 +19,14 @@ from caplab.kernel.abi import (
 )
 
 if TYPE_CHECKING:
+    from caplab.kernel.core.cap import Slot
     from caplab.kernel.core.tcb import Request
 
 # As plain numbers: `&` with a member of an enum is Python code.
-_SLOT, _TIMEOUT, _RENEWAL = int(Flag.SLOT), int(Flag.TIMEOUT), int(Flag.RENEWAL)
-_ALL_FLAGS = _SLOT | _TIMEOUT | _RENEWAL
+_SLOT, _TIMEOUT, RENEWED = int(Flag.SLOT), int(Flag.TIMEOUT), int(Flag.RENEWAL)
+_ALL_FLAGS = _SLOT | _TIMEOUT | RENEWED
+AFTER_RENEWAL = HEADER_SIZE + RENEWAL.size
+unpack_renewal = RENEWAL.unpack_from
 TIMEOUT_MAX = 1e9
 """Seconds; a longer time limit (or infinity) is none."""
 
@@ -51,7 +54,7 @@ def decode(
         if flags & _TIMEOUT:
             request.timeout = TIMEOUT.unpack_from(frame, at)[0]
             at += TIMEOUT.size
-        if flags & _RENEWAL:
+        if flags & RENEWED:
             request.renewal = RENEWAL.unpack_from(frame, at)[0]
             at += RENEWAL.size
     except StructError:
@@ -66,6 +69,11 @@ def decode(
     request.body = frame[at : at + length]
     request.caps = unpack_words(frame[at + length :])
     return ""
+
+
+def renewed(request: Request, slot: Slot | None) -> bool:
+    """Is the slot another than the request's object was bound to?"""
+    return request.renewal is not None and slot is not None and slot.renewals != request.renewal
 
 
 def pack_words(words: tuple[int, ...]) -> bytes:
