@@ -19,7 +19,8 @@ class CheckedPd:
     args: Mapping[str, Any]
     uses: Mapping[str, str]
     """Name in the code: the PD that serves it."""
-    serves: str | None
+    serves: str | Mapping[str, str] | None
+    """`endpoint`, or the type of the space it manages: {"space": TYPE}."""
     rdes: tuple[str, ...]
     manages: tuple[str, ...]
     faults: str | None
@@ -31,6 +32,10 @@ class CheckedPd:
     priority: int
     role: str
     """server or client: a system is over when its clients are."""
+    restart: Mapping[str, Any] | None
+    """policy, backoff and max; None: never."""
+    cleanup: Mapping[str, Any] | None
+    """pd_depth and space_depth, as far as they are said."""
     path: tuple[str, ...]
     """Code roots, absolute: the manifest's folder first."""
     confinement: str
@@ -47,6 +52,7 @@ class CheckedSystem:
     cpus: tuple[int, ...] | None
     exit_code_from: str | None
     confinement: str
+    cleanup: Mapping[str, Any] | None
     pds: tuple[CheckedPd, ...]
 
 

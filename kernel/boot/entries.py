@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from caplab.kernel.boot.checked import CheckedPd
 from caplab.kernel.boot.model import Keys, PdKeys
 from caplab.kernel.boot.problems import ENOUGH, Note, Place, Problem
@@ -35,9 +37,14 @@ class Entry:
         return getattr(self.found.defaults, key)
 
     @property
-    def serves(self) -> str | None:
-        served: str | None = self.value("serves")
+    def serves(self) -> str | dict[str, str] | None:
+        served: str | dict[str, str] | None = self.value("serves")
         return served
+
+    @property
+    def type_name(self) -> str | None:
+        """The type of resource whose space it manages."""
+        return self.serves["space"] if isinstance(self.serves, dict) else None
 
     def known(self, key: str) -> bool:
         """Whether the value can be relied on: neither it nor the program was refused."""
@@ -76,10 +83,17 @@ class Entry:
             threads=self.value("threads"),
             untyped=self.value("untyped"),
             priority=self.keys.priority,
+            restart=said(self.keys.restart),
+            cleanup=said(self.keys.cleanup),
             role="server" if self.serves else self.value("role") or "client",
             path=self.roots,
             confinement=self.keys.confinement,
         )
+
+
+def said(part: BaseModel | None) -> dict[str, Any] | None:
+    """A key with keys of its own as plain data, without what stays open."""
+    return None if part is None else part.model_dump(exclude_none=True)
 
 
 def entries(shape: Shape, keys: Keys, folder: Path) -> dict[str, Entry]:

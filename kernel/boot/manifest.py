@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 from caplab.kernel.boot.checked import Checked, CheckedSystem
-from caplab.kernel.boot.entries import entries
+from caplab.kernel.boot.entries import entries, said
 from caplab.kernel.boot.model import SYSTEM_RULE, Keys, valid_system_name
 from caplab.kernel.boot.problems import Note, Place, Problem, meant
 from caplab.kernel.boot.routes import Routes
@@ -69,6 +69,7 @@ def _judge(shape: Shape, path: Path) -> CheckedSystem | None:
         cpus=tuple(keys.cpus) if keys.cpus is not None else None,
         exit_code_from=keys.exit_code_from,
         confinement=keys.confinement,
+        cleanup=said(keys.cleanup),
         pds=tuple(pd for pd in checked if pd is not None),
     )
 

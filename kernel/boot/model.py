@@ -8,7 +8,7 @@ with a reason, not half obeyed.
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
     BaseModel,
@@ -16,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
+    PlainValidator,
     StringConstraints,
     WithJsonSchema,
 )
@@ -66,6 +67,65 @@ Size = Annotated[
 """An amount of memory: `4096`, `16KiB`, `4MiB`, `1GiB`."""
 
 
+TYPE_RULE = "a letter, then letters, digits and _, at most 31 in all"
+_TYPE = r"[A-Za-z][A-Za-z0-9_]{0,30}"
+OWN_TYPES = ("PD", "MO", "EP", "ADS", "VMR", "CPU", "PCPU", "RESSPC", "SEL4", "DOMAIN")
+"""Types of resource that are the root task's own."""
+
+
+def parse_serves(value: Any) -> str | dict[str, str]:
+    """What a PD serves: `endpoint`, or `{space: TYPE}`.
+
+    Raises PydanticCustomError: `serves` for neither, `type_name` for a TYPE that cannot be one.
+    """
+    if value == "endpoint":
+        return "endpoint"
+    if not isinstance(value, dict) or list(value) != ["space"]:
+        raise PydanticCustomError("serves", "neither")
+    name = value["space"]
+    fits = isinstance(name, str) and re.fullmatch(_TYPE, name) is not None
+    if not fits or name.upper() in OWN_TYPES:
+        raise PydanticCustomError("type_name", "no type of resource")
+    return {"space": name}
+
+
+Serves = Annotated[
+    str | dict[str, str],
+    PlainValidator(parse_serves),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"const": "endpoint"},
+                {
+                    "type": "object",
+                    "properties": {"space": {"type": "string", "pattern": f"^{_TYPE}$"}},
+                    "required": ["space"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+
+
+def parse_depth(value: Any) -> int | str:
+    """How far a death spreads, in edges. Raises PydanticCustomError `depth`."""
+    if value == "all" or (type(value) is int and 0 <= value <= DEPTH_MAX):
+        return cast("int | str", value)
+    raise PydanticCustomError("depth", "no depth")
+
+
+DEPTH_MAX = 1 << 20
+"""More edges than there can be PDs and spaces."""
+Depth = Annotated[
+    int | str,
+    PlainValidator(parse_depth),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 0, "maximum": DEPTH_MAX}, {"const": "all"}]}
+    ),
+]
+
+
 @dataclass(frozen=True)
 class NotBuilt:
     """Marks a key that is refused for now or, with `values`, some values of it: (value, why)."""
@@ -98,21 +158,54 @@ _SHUT = ConfigDict(strict=True, extra="forbid", frozen=True)
 _OPEN_TO_X = ConfigDict(**_SHUT, json_schema_extra={"patternProperties": {"^x-": {}}})
 
 
+class Cleanup(BaseModel):
+    """How far a death spreads; for what is left out the next level decides, at last 0."""
+
+    model_config = _SHUT
+
+    pd_depth: Depth | None = Field(
+        default=None, description="dependency edges within which PDs die too: 0, 1 … or all"
+    )
+    space_depth: Depth | None = Field(
+        default=None, description="map edges within which spaces go too: 0, 1 … or all"
+    )
+
+
+class Restart(BaseModel):
+    """Whether a PD is started again when it has ended."""
+
+    model_config = _SHUT
+
+    policy: Literal["no", "on-failure", "always"] = Field(
+        default="on-failure",
+        description="on-failure: killed, faulted or exited with a status; always: however it ended",
+    )
+    backoff: float = Field(
+        default=0.5,
+        ge=0,
+        le=3600,
+        description="seconds until the first restart; each further one waits twice as long",
+    )
+    max: int = Field(
+        default=5, ge=0, le=1_000_000, description="how often at most; it is given up after that"
+    )
+
+
 class Defaults(BaseModel):
     """`pd.yaml` beside a program: what a PD that runs it has unless its manifest says otherwise."""
 
     model_config = _OPEN_TO_X
 
-    serves: Annotated[
-        Literal["endpoint"] | None,
-        NotBuilt(values=(("space", "resource spaces come with the resource servers"),)),
-    ] = Field(default=None, description="what other PDs can use of it: an endpoint")
+    serves: Serves | None = Field(
+        default=None,
+        description="what other PDs can use of it: `endpoint`, or resources of a type it manages",
+    )
     rdes: Annotated[
-        list[Literal["pd", "domain"]],
+        list[Literal["pd", "resspc", "domain"]],
         NotBuilt(
             values=tuple(
-                (kind, "only pd and domain are built")
-                for kind in ("mo", "ep", "vmr", "resspc", "ads", "cpu")
+                (kind, "only pd, resspc and domain are built")
+                for kind in ("mo", "ep", "vmr", "ads", "cpu")
             )
         ),
     ] = _names("root-task services it may ask for")
@@ -126,6 +219,11 @@ class Defaults(BaseModel):
         default=None,
         description="memory that pays for the objects it makes, rounded up to a page; else 4MiB",
     )
+
+
+_RESTART_SCHEMA = WithJsonSchema(
+    {"anyOf": [{"enum": ["no", "on-failure", "always"]}, Restart.model_json_schema()]}
+)
 
 
 class PdKeys(Defaults):
@@ -155,8 +253,14 @@ class PdKeys(Defaults):
         le=PRIORITY_MAX,
         description="of its TCBs, for `scheduler: strict`; 255 is the highest",
     )
-    restart: Annotated[Any, NotBuilt("starting it again when it has died")] = None
-    cleanup: Annotated[Any, NotBuilt("how far its death spreads")] = None
+    restart: Annotated[
+        Restart | None, _RESTART_SCHEMA, NotBuilt("starting it again when it has died")
+    ] = Field(
+        default=None, description="starting it again when it has ended: a policy, or all of it"
+    )
+    cleanup: Cleanup | None = Field(
+        default=None, description="how far its death, and that of its spaces, spreads"
+    )
     debug: Annotated[Any, NotBuilt("a PTY of its own, where breakpoint() opens")] = None
 
 
@@ -188,7 +292,9 @@ class Keys(BaseModel):
         default="host",
         description="who picks the TCB that runs: the host, or strict priorities, one at a time",
     )
-    cleanup: Annotated[Any, NotBuilt("how far a death spreads along dependencies")] = None
+    cleanup: Cleanup | None = Field(
+        default=None, description="how far a death spreads along dependencies"
+    )
     irqs: Annotated[Any, NotBuilt("interrupts that an operator raises")] = None
     timers: Annotated[Any, NotBuilt("timer devices")] = None
     ranges: Annotated[Any, NotBuilt("device memory at physical addresses")] = None

@@ -7,7 +7,7 @@ declared, or that nothing of the name is.
 import os
 from collections.abc import Callable, Sequence
 
-from caplab.kernel.abi import FAULT_HANDLER
+from caplab.kernel.abi import FAULT_HANDLER, FIRST_DYNAMIC_TYPE, LAST_DYNAMIC_TYPE
 from caplab.kernel.boot.entries import Entry
 from caplab.kernel.boot.model import Keys
 from caplab.kernel.boot.problems import ENOUGH, Note, Place, Problem, listing, meant
@@ -17,6 +17,8 @@ from caplab.kernel.boot.signature import Misfit, Signature, misfits
 from caplab.kernel.boot.yaml_marks import Step
 from caplab.kernel.confine.level import Level
 from caplab.kernel.root.pd import NAMES_MAX, names_given
+
+TYPES_MAX = LAST_DYNAMIC_TYPE - FIRST_DYNAMIC_TYPE + 1
 
 
 class Routes:
@@ -36,6 +38,7 @@ class Routes:
             self._faults,
             self._manages,
             self._devices,
+            self._type,
             self._domain,
             self._room,
             self._role,
@@ -65,8 +68,10 @@ class Routes:
         for name, provider in pd.keys.uses.items():
             at, own = pd.at("uses", name), pd.at("uses", name, key=True)
             self._provider(pd, provider, at)
-            if name == "server" and pd.serves:
-                message = f"in `{pd.name}` the name `server` is that of its own endpoint"
+            taken = {"server": "endpoint"} if pd.serves else {}
+            taken |= {"space": "space"} if pd.type_name else {}
+            if name in taken:
+                message = f"in `{pd.name}` the name `{name}` is that of its own {taken[name]}"
                 self._add("CL026", message, own, "use another name", self._served_at(pd))
             if name in pd.value("devices"):
                 place, notes = pd.given("devices", name)
@@ -123,6 +128,16 @@ class Routes:
                 notes = (*notes, Note("the system declares no UART"))
             self._add("CL023", message, at, fix, notes)
 
+    def _type(self, pd: Entry) -> None:
+        """Each type of resource needs a code; spaces of one type share it."""
+        names = [one.type_name for one in self.pds.values() if one.type_name]
+        types = list(dict.fromkeys(names))
+        if pd.type_name in types[TYPES_MAX:]:
+            at, notes = pd.given("serves")
+            message = f"`{pd.type_name}` is one type of resource too many"
+            fix = f"a system has at most {TYPES_MAX}; let servers of one kind share a type"
+            self._add("CL019", message, at, fix, notes)
+
     def _domain(self, pd: Entry) -> None:
         rdes = pd.value("rdes")
         if "domain" in rdes and self.keys.scheduler != "strict":
@@ -145,7 +160,7 @@ class Routes:
     def _role(self, pd: Entry) -> None:
         if pd.value("role") == "client" and pd.serves:
             at, notes = pd.given("role")
-            message = f"`{pd.name}` serves an endpoint, so it cannot be a client"
+            message = f"`{pd.name}` serves {_served(pd)}, so it cannot be a client"
             notes = (*notes, *self._served_at(pd))
             self._add("CL027", message, at, "remove `role`, or `serves`", notes)
 
@@ -187,11 +202,10 @@ class Routes:
             note = Note(f"{what}: {listing(names)}")
             fix = f"declare `{name}` under `pds`, or name one of them"
         else:
-            serves = " and serves an endpoint" if serving else ""
-            note = Note(
-                f"`{near}` is declared here{serves}",
-                self.pds[near].declared if near in self.pds else None,
-            )
+            other = self.pds.get(near)
+            serves = f" and serves {_served(other)}" if serving and other is not None else ""
+            at_other = other.declared if other is not None else None
+            note = Note(f"`{near}` is declared here{serves}", at_other)
             fix = f"write {near}"
         self._add(code, message, at, fix, (note,))
 
@@ -204,6 +218,10 @@ class Routes:
         self, code: str, message: str, at: Place, fix: str, notes: tuple[Note, ...] = ()
     ) -> None:
         self.problems.append(Problem(code, message, at, fix, notes))
+
+
+def _served(pd: Entry) -> str:
+    return f"{pd.type_name} resources" if pd.type_name else "an endpoint"
 
 
 def _argument(pd: Entry, misfit: Misfit) -> Place:

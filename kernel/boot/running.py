@@ -153,15 +153,24 @@ class Running:
     # -- break -------------------------------------------------------------------------------
 
     def kill(
-        self, pd: str, *, signal: int | str = signals.SIGKILL, after: int | None = None
+        self,
+        pd: str,
+        *,
+        signal: int | str = signals.SIGKILL,
+        after: int | None = None,
+        pd_depth: int | str | None = None,
+        space_depth: int | str | None = None,
     ) -> Answer:
         """Send a signal, once the PD makes its `after`-th system call if that is given.
 
-        Returns what was done about the death, in order, when the PD is reaped and everything the
-        root task does itself is done.
+        `pd_depth` and `space_depth`, numbers from 0 up or "all", say how far this death spreads;
+        left out, the cleanup policies do. Returns what was done about the death, in order, when
+        the PD is reaped and everything the root task does itself is done.
         """
         words: Answer = {"pd": pd, "signal": signal_number(signal)}
-        return self._about(pd, "kill", words if after is None else {**words, "after": after})
+        said = {"after": after, "pd_depth": pd_depth, "space_depth": space_depth}
+        words |= {key: value for key, value in said.items() if value is not None}
+        return self._about(pd, "kill", words)
 
     def crash(self, pd: str, how: str = "segv", *, after: int | None = None) -> Answer:
         """Let the PD crash by itself: segv, abort, exception, exit:N, hang, oom or bus."""

@@ -14,9 +14,12 @@ from caplab.kernel.boot.model import (
     NAME_RULE,
     SIZE_RULE,
     SYSTEM_RULE,
+    TYPE_RULE,
+    Cleanup,
     Defaults,
     Keys,
     PdKeys,
+    Restart,
     not_built,
 )
 from caplab.kernel.boot.problems import Note, Place, Problem, meant
@@ -59,6 +62,8 @@ class Shape:
         if isinstance(uses, list) and all(isinstance(each, str) for each in uses):
             self._unique((*path, "uses"), uses)
             data["uses"] = {each: each for each in uses}
+        if isinstance(restart := data.get("restart"), str):
+            data["restart"] = {"policy": restart}
         return data
 
     def _mapping(
@@ -111,13 +116,20 @@ class Shape:
             verdicts = error.errors(include_url=False)
         for each in verdicts:
             if each["loc"] not in self.dropped:
-                self._verdict(each["type"], each["loc"], each["input"], each.get("ctx", {}))
+                written = self._written(each["loc"])
+                self._verdict(each["type"], written, each["input"], each.get("ctx", {}))
         for each in verdicts:
             self._take_out(data, each["loc"])
         try:
             return keys.model_validate(data)
         except ValidationError:
             return None  # what is left is no manifest at all
+
+    def _written(self, path: Path) -> Path:
+        """The path of a value as the user wrote it: `restart: no` stands for {policy: no}."""
+        short = path[:1] == ("pds",) and path[2:] == ("restart", "policy")
+        whole = self.document.data["pds"][path[1]] if short else {}
+        return path[:-1] if isinstance(whole.get("restart"), str) else path
 
     def _take_out(self, data: dict[str, Any], path: Path) -> None:
         """Removes what was refused: a key of the system or of a PD with its whole value, or a PD.
@@ -153,18 +165,24 @@ class Shape:
             self._add("CL012", message, path, fix(str(path[-1]), _own_text(place)))
         elif verdict in ("size", "size_range"):
             self._size(verdict, path)
+        elif verdict in _WORDS:
+            self._word(verdict, path, value)
         elif verdict == "literal_error":
             self._choice(path, value, context)
         else:
             self._range(path, value, context)
 
     def _unknown(self, path: Path) -> None:
-        level: type[BaseModel] = PdKeys if len(path) > 2 else Keys
-        other: type[BaseModel] = Keys if len(path) > 2 else PdKeys
+        in_pd = path[0] == "pds" and len(path) > 2
+        level: type[BaseModel] = PdKeys if in_pd else Keys
+        other: type[BaseModel] = Keys if in_pd else PdKeys
         if self.document.file.endswith("pd.yaml"):
             level = other = Defaults
-        key = str(path[-1])
-        message = f"there is no key `{key}` {'of a PD' if level is PdKeys else 'here'}"
+        key, owner = str(path[-1]), "of a PD" if level is PdKeys else "here"
+        if path[-2:-1] and (within := _PARTS.get(path[-2])) is not None:
+            level = other = within
+            owner = f"of `{path[-2]}`"
+        message = f"there is no key `{key}` {owner}"
         near = meant(key, level.model_fields)
         fix = (
             f"write `{near}`"
@@ -192,6 +210,20 @@ class Shape:
         message = f"{_label(path)} cannot be `{_own_text(self.document.place(path))}`"
         fix = f"write {near}" if near else f"write {' or '.join(choices)}"
         self._add("CL013", message, path, fix)
+
+    def _word(self, verdict: str, path: Path, value: Any) -> None:
+        if verdict == "type_name":
+            name = value["space"]
+            path = (*path, "space")
+            message = f"`{name}` cannot name a type of resource"
+            fix = f"use {TYPE_RULE}, and no type of the root task's own, such as MO"
+            self._add("CL019", message, path, fix)
+            return
+        text = _scalar(_own_text(self.document.place(path)))
+        near = meant(value, ["endpoint"]) if verdict == "serves" else None
+        said = f"`{text}`" if text else f"this, {kind(value)}"
+        message = f"{_label(path)} cannot be {said}"
+        self._add("CL013", message, path, f"write {near}" if near else _WORDS[verdict])
 
     def _size(self, verdict: str, path: Path) -> None:
         text = _own_text(self.document.place(path))
@@ -278,11 +310,28 @@ def _mapping_fix(key: str, text: str) -> str:
     return f"write  {key}: {{name: value}}"
 
 
+def _keys_fix(key: str, text: str) -> str:
+    if key == "cleanup":
+        return "write  cleanup: {pd_depth: 0, space_depth: 0}"
+    if key == "restart":
+        return "write  restart: on-failure"
+    return f"write  {key}: {{run: {text}}}"
+
+
+_PARTS: dict[Step, type[BaseModel]] = {"cleanup": Cleanup, "restart": Restart}
+"""Keys with keys of their own."""
+_WORDS = {
+    "serves": "write endpoint or {space: TYPE}",
+    "type_name": "",
+    "depth": "write a number of edges from 0 up, or all",
+}
+"""Verdicts on words of a form of their own, and the fix."""
 _KINDS: dict[str, tuple[str, Callable[[str, str], str]]] = {
     "string_type": ("a string", lambda key, text: _string_fix(text)),
     "list_type": ("a list", lambda key, text: f"write  {key}: [{_scalar(text) or 'NAME'}]"),
     "dict_type": ("a mapping", lambda key, text: _mapping_fix(key, text)),
-    "model_type": ("a mapping of its keys", lambda key, text: f"write  {key}: {{run: {text}}}"),
+    "model_type": ("a mapping of its keys", lambda key, text: _keys_fix(key, text)),
+    "float_type": ("a number", lambda key, text: "write a number, without quotes"),
     "int_type": ("a whole number", lambda key, text: "write a whole number, without quotes"),
 }
 """Verdicts on the kind of a value: what was wanted, and the fix."""

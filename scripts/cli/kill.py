@@ -5,11 +5,30 @@ from typing import Annotated, Any
 import typer
 
 from caplab.kernel.boot.running import CRASHES, Running
+from caplab.kernel.host.errors import RequestRefused
 from caplab.scripts.cli import show
 from caplab.scripts.cli.options import After, Format, OutputFormat, SystemName
 
 Target = Annotated[str, typer.Argument(metavar="PD", help="The PD, by name.")]
 Signal = Annotated[str, typer.Option("-s", "--signal", metavar="SIGNAL", help="Name or number.")]
+PdDepth = Annotated[
+    str | None,
+    typer.Option(
+        "--pd-depth",
+        metavar="N",
+        help="Dependency edges within which PDs die too, or `all`.",
+        show_default=False,
+    ),
+]
+SpaceDepth = Annotated[
+    str | None,
+    typer.Option(
+        "--space-depth",
+        metavar="N",
+        help="Map edges within which resource spaces go too, or `all`.",
+        show_default=False,
+    ),
+]
 How = Annotated[str, typer.Option("--how", metavar="HOW", help=", ".join(CRASHES) + ".")]
 
 
@@ -17,12 +36,18 @@ def kill(
     pd: Target,
     signal: Signal = "SIGKILL",
     after: After = None,
+    pd_depth: PdDepth = None,
+    space_depth: SpaceDepth = None,
     system: SystemName = None,
     output: OutputFormat = Format.TEXT,
 ) -> int:
-    """Send a signal to a PD, and return when it is reaped and cleaned up after."""
+    """Send a signal to a PD, and return when it is reaped and cleaned up after.
+
+    Without depths the cleanup policies of the manifest and of the spaces decide.
+    """
+    depths = {"pd_depth": depth(pd_depth), "space_depth": depth(space_depth)}
     running = Running.attach(system)
-    return tell(running.kill(pd, signal=signal, after=after), output)
+    return tell(running.kill(pd, signal=signal, after=after, **depths), output)
 
 
 def crash(
@@ -35,6 +60,16 @@ def crash(
     """Answer a PD's current, next or N-th system call with a crash."""
     running = Running.attach(system)
     return tell(running.crash(pd, how, after=after), output)
+
+
+def depth(word: str | None) -> int | str | None:
+    """A number of edges, `all`, or nothing. Raises RequestRefused."""
+    if word is None or word == "all":
+        return word
+    if not (word.isascii() and word.isdecimal() and len(word) <= 9):
+        message = f"A depth is a number of edges from 0 up, or `all`, not {word}."
+        raise RequestRefused("bad-depth", message, "--pd-depth 1 --space-depth all, for example.")
+    return int(word)
 
 
 def tell(report: dict[str, Any], output: Format) -> int:
@@ -58,10 +93,14 @@ def sentence(action: dict[str, Any]) -> str:
     """One action: its name, what it was done to, and what else is known of it."""
     rest = {key: value for key, value in action.items() if key not in ("action", "target")}
     words = f"{str(action['action']).replace('_', ' '):<16} {action['target']}"
-    details = ", ".join(
-        str(value) if isinstance(value, str) else f"{value} {key}" for key, value in rest.items()
-    )
+    details = ", ".join(_detail(key, value) for key, value in rest.items())
     return show.harmless(f"{words} ({details})" if details else words)
+
+
+def _detail(key: str, value: object) -> str:
+    if key == "distance":
+        return f"distance {value}"
+    return str(value) if isinstance(value, str) else f"{value} {key}"
 
 
 def pending(report: dict[str, Any]) -> str:

@@ -37,6 +37,7 @@ def test_the_smallest_manifest_gets_every_default(folder: Path) -> None:
         "uarts": [],
         "shm_prefix": "cl.0.",
         "exit_code_from": None,
+        "cleanup": None,
         "cpus": None,
         "arms": [],
         "pds": [
@@ -53,6 +54,8 @@ def test_the_smallest_manifest_gets_every_default(folder: Path) -> None:
                 "threads": 1,
                 "untyped": None,
                 "priority": 100,
+                "restart": None,
+                "cleanup": None,
                 "role": "client",
                 "path": [str(folder)],
             }
@@ -232,3 +235,30 @@ def test_the_packages_on_the_way_to_a_program_are_compiled_too(folder: Path) -> 
     (folder / "m.yaml").write_text("pds: {a: {run: 'shop.counter:main'}}\n")
     (problem,) = check("m.yaml").problems
     assert (problem.code, str(problem.place)) == ("CL032", "shop/__init__.py:1:4")
+
+
+def test_a_server_of_resources_and_the_reach_of_deaths_get_into_the_boot_specification(
+    folder: Path,
+) -> None:
+    spec = build(system("spaces"), shm_prefix="cl.0.")
+    parking, again, never = spec["pds"]
+    assert spec["cleanup"] == {"pd_depth": "all", "space_depth": 2}
+    assert parking["cleanup"] == {"space_depth": 0}
+    assert (parking["serves"], parking["role"]) == ({"space": "PARKING"}, "server")
+    assert (again["cleanup"], again["serves"]) == (None, {"space": "PARKING"})
+    assert (never["serves"], never["role"]) == (None, "client")
+    assert never["uses"] == {"lot": "parking", "serial": "again"}
+    assert parking["rdes"] == ["resspc"]
+
+
+def test_each_type_of_resource_needs_a_code_and_spaces_of_one_type_share_it(folder: Path) -> None:
+    def manifest(types: int) -> str:
+        rows = [f"  p{n}: {{run: ./echo.py, serves: {{space: T{n % types}}}}}" for n in range(300)]
+        return "pds:\n" + "\n".join(rows)
+
+    (folder / "many.yaml").write_text(manifest(245))
+    assert check("many.yaml").render() == ""
+    (folder / "many.yaml").write_text(manifest(246))
+    (problem,) = check("many.yaml").problems
+    assert (problem.code, problem.place.line) == ("CL019", 247)
+    assert problem.message == "`T245` is one type of resource too many"

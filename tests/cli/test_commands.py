@@ -14,23 +14,6 @@ from caplab.kernel.host import rundir
 from caplab.scripts.cli.main import COMMANDS
 from stand_in_control import ROW
 
-REPORT = {
-    "pd": "hello1",
-    "generation": 1,
-    "state": "killed",
-    "reason": "SIGKILL by operator",
-    "actions": [
-        {"action": "kill", "target": "hello1", "signal": "SIGKILL"},
-        {"action": "free_caller", "target": "hello2"},
-        {"action": "revoke", "target": "hello1", "capabilities": 5},
-    ],
-    "more_actions": 0,
-    "freed_callers": 1,
-    "pending": [],
-    "seconds": 0.0123,
-}
-NO_SUCH_PD = {"error": {"code": "no-such-pd", "message": "no PD `helo1`; there are: hello1"}}
-
 
 def test_the_version_is_the_packages(caplab: Callable) -> None:
     assert caplab("--version") == (0, f"caplab {__version__}\n", "")
@@ -172,66 +155,6 @@ def test_ls_clears_what_a_killed_system_left_and_says_so(caplab: Callable) -> No
     assert ran.status == 0
     assert "cleared what dead had left when it was killed: 1 segment" in ran.err
     assert not Path("/dev/shm/cl.0badc0d4.1").exists()
-
-
-def test_kill_shows_what_was_done_in_order(caplab: Callable, stand_in: Callable) -> None:
-    system = stand_in(kill=REPORT)
-    ran = caplab("kill", "hello1", "-s", "TERM", "--after", "3")
-    assert system.requests[-1] == {"id": 1, "op": "kill", "pd": "hello1", "signal": 15, "after": 3}
-    assert ran.out.splitlines() == [
-        "hello1/gen1 killed SIGKILL by operator (12.3 ms)",
-        "  1. kill             hello1 (SIGKILL)",
-        "  2. free caller      hello2",
-        "  3. revoke           hello1 (5 capabilities)",
-        "  freed 1 caller; pending: nothing",
-    ]
-
-
-def test_kill_in_json_is_the_kernels_account(caplab: Callable, stand_in: Callable) -> None:
-    stand_in(kill=REPORT)
-    assert json.loads(caplab("kill", "hello1", "--format", "json").out) == {"schema": 1, **REPORT}
-
-
-@pytest.mark.parametrize("signal", ["9", "KILL", "SIGKILL", "kill"])
-def test_a_signal_may_be_a_name_or_a_number(
-    caplab: Callable, stand_in: Callable, signal: str
-) -> None:
-    system = stand_in(kill=REPORT)
-    caplab("kill", "hello1", "-s", signal)
-    assert system.requests[-1]["signal"] == 9
-
-
-@pytest.mark.parametrize("signal", ["0", "999", "FOO", "-1", ""])
-def test_a_signal_that_does_not_exist_is_refused_before_anything_is_asked(
-    caplab: Callable, stand_in: Callable, signal: str
-) -> None:
-    system = stand_in(kill=REPORT)
-    ran = caplab("kill", "hello1", "-s", signal)
-    assert ran.status == 2
-    assert "[bad-signal]" in ran.err
-    assert system.requests == []
-
-
-def test_an_unknown_pd_is_refused_with_the_one_that_was_meant_and_all_there_are(
-    caplab: Callable, stand_in: Callable
-) -> None:
-    stand_in(kill=NO_SUCH_PD)
-    ran = caplab("kill", "helo1")
-    assert ran.status == 2
-    assert "There is no PD 'helo1'. [no-such-pd]" in ran.err
-    assert "Did you mean hello1? The PDs of test are hello1." in ran.err
-
-
-def test_crash_passes_on_how_and_a_refusal_of_the_kernel_exits_2(
-    caplab: Callable, stand_in: Callable
-) -> None:
-    refusal = {"error": {"code": "bad-how", "message": "no crash `x`: segv, abort, …"}}
-    system = stand_in(crash=[REPORT, refusal])
-    assert caplab("crash", "hello1", "--how", "exit:3").status == 0
-    assert system.requests[-1]["how"] == "exit:3"
-    ran = caplab("crash", "hello1", "--how", "x")
-    assert ran.status == 2
-    assert "no crash `x`" in ran.err
 
 
 def test_suspend_and_resume_say_what_the_pd_is_now(caplab: Callable, stand_in: Callable) -> None:
