@@ -183,8 +183,9 @@ class Restart(BaseModel):
     backoff: float = Field(
         default=0.5,
         ge=0,
-        le=3600,
-        description="seconds until the first restart; each further one waits twice as long",
+        le=60,
+        description="seconds until the first restart; each further one waits twice as long, "
+        "60 at most",
     )
     max: int = Field(
         default=5, ge=0, le=1_000_000, description="how often at most; it is given up after that"
@@ -253,9 +254,7 @@ class PdKeys(Defaults):
         le=PRIORITY_MAX,
         description="of its TCBs, for `scheduler: strict`; 255 is the highest",
     )
-    restart: Annotated[
-        Restart | None, _RESTART_SCHEMA, NotBuilt("starting it again when it has died")
-    ] = Field(
+    restart: Annotated[Restart | None, _RESTART_SCHEMA] = Field(
         default=None, description="starting it again when it has ended: a policy, or all of it"
     )
     cleanup: Cleanup | None = Field(

@@ -241,7 +241,7 @@ class Shape:
     def _range(self, path: Path, value: Any, context: dict[str, Any]) -> None:
         low = context.get("ge", context.get("min_length"))
         high = context.get("le", context.get("max_length"))
-        bound = f"at least {low}" if low is not None else f"at most {high}"
+        bound = f"at least {_plain(low)}" if low is not None else f"at most {_plain(high)}"
         if "actual_length" in context:
             message = f"{_label(path)} has {context['actual_length']} entries; it needs {bound}"
             self._add("CL013", message, path, "remove some" if low is None else "add one")
@@ -281,6 +281,10 @@ def kind(value: Any) -> str:
         return "a boolean"
     names = ((int, "a whole number"), (float, "a number"), (str, "a string"), (list, "a list"))
     return next((name for each, name in names if isinstance(value, each)), "a mapping")
+
+
+def _plain(number: Any) -> Any:
+    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 def _label(path: Path) -> str:

@@ -249,6 +249,9 @@ def test_a_server_of_resources_and_the_reach_of_deaths_get_into_the_boot_specifi
     assert (never["serves"], never["role"]) == (None, "client")
     assert never["uses"] == {"lot": "parking", "serial": "again"}
     assert parking["rdes"] == ["resspc"]
+    assert parking["restart"] == {"policy": "on-failure", "backoff": 0, "max": 3}
+    assert again["restart"] == {"policy": "always", "backoff": 0.5, "max": 5}
+    assert never["restart"]["policy"] == "no"
 
 
 def test_each_type_of_resource_needs_a_code_and_spaces_of_one_type_share_it(folder: Path) -> None:
