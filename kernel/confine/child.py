@@ -22,7 +22,7 @@ from caplab.kernel.confine.level import Level
 from caplab.kernel.confine.libc import Libc
 from caplab.kernel.confine.limits import drop_capabilities, limit, limits, renounce
 from caplab.kernel.confine.seccomp import ALLOW, Seccomp
-from caplab.kernel.confine.seccomp_rules import rules, sealing
+from caplab.kernel.confine.seccomp_rules import ANY_PID, for_process, rules, sealing
 
 Seal = Callable[[], None]
 """Takes away what was needed to connect; called once, when that is done."""
@@ -48,6 +48,21 @@ class Confinement:
         self.libc = libc or Libc()
         self.landlock = Landlock(self.libc)
         self.seccomp = Seccomp(self.libc)
+        self._filters: dict[bool, tuple[bytes, bytes]] = {}
+
+    def prepare(self) -> None:
+        """Make the filters that children will install; before any fork.
+
+        A child that made its own would have hundreds of kilobytes of pages of its own for it.
+        """
+        if self.seccomp.available():
+            for shared in (False, True):
+                self._filters[shared] = self._filter(shared)
+
+    def _filter(self, shared: bool) -> tuple[bytes, bytes]:
+        """The two phases, for any process that has or has not shared folders."""
+        first = rules(ANY_PID, self._no_open(shared))
+        return self.seccomp.code(first), self.seccomp.code(sealing(), ALLOW)
 
     def confine(self, plan: Plan) -> Seal:
         """Confine this process, which was forked and has one thread; how to finish it off.
@@ -67,9 +82,10 @@ class Confinement:
         if self.landlock.version:
             self.landlock.restrict(self._paths(plan))
         if self.seccomp.available():
-            no_open = self._no_open(plan)
-            self.seccomp.install(rules(os.getpid(), no_open), all_threads=False)
-            return lambda: self.seccomp.install(sealing(), ALLOW, all_threads=True)
+            shared = bool(plan.shared)
+            first, second = self._filters.get(shared) or self._filter(shared)
+            self.seccomp.load(for_process(first, os.getpid()), all_threads=False)
+            return lambda: self.seccomp.load(second, all_threads=True)
         return lambda: None
 
     @staticmethod
@@ -81,7 +97,7 @@ class Confinement:
             *((path, device) for path in DEVICES),
         ]
 
-    def _no_open(self, plan: Plan) -> int:
+    def _no_open(self, shared: bool) -> int:
         """Flags of open(2) that the filter must refuse, because Landlock does not."""
         if self.landlock.version >= TRUNCATE_SINCE:
             return 0
@@ -89,4 +105,4 @@ class Confinement:
             return os.O_TRUNC
         # A filter does not see paths: nothing is opened for writing, not even /dev/null, unless
         # there are shared folders.
-        return os.O_TRUNC | os.O_CREAT | (0 if plan.shared else os.O_ACCMODE)
+        return os.O_TRUNC | os.O_CREAT | (0 if shared else os.O_ACCMODE)

@@ -125,15 +125,18 @@ class Seccomp:
 
         Filters add up: what one of them refuses is refused. Raises OSError.
         """
+        self.load(self.code(rules, otherwise), all_threads=all_threads)
+
+    def code(self, rules: Iterable[Rule], otherwise: int = ERROR | errno.EPERM) -> bytes:
+        """The filter, packed: what a parent can make for all its children. Raises OSError."""
         if self.architecture is None:
             raise OSError(errno.ENOSYS, f"seccomp: no table for {self._libc.machine}")
-        self.load(build(self.architecture, rules, otherwise), all_threads=all_threads)
+        return pack(build(self.architecture, rules, otherwise))
 
-    def load(self, program: Sequence[Instruction], *, all_threads: bool) -> None:
-        """Install a program as it is."""
-        code = pack(program)
+    def load(self, code: bytes, *, all_threads: bool) -> None:
+        """Install a packed program as it is."""
         lines = ctypes.create_string_buffer(code, len(code))
-        loaded = _Program(len(program), ctypes.addressof(lines))
+        loaded = _Program(len(code) // _INSTRUCTION.size, ctypes.addressof(lines))
         self._libc.prctl(PR_SET_NO_NEW_PRIVS, 1)
         flags = _TSYNC if all_threads else 0
         odd = self._libc.syscall("seccomp", _SET_MODE_FILTER, flags, ctypes.addressof(loaded))

@@ -5,6 +5,7 @@ somebody has read what it does. Numbers are the same on both architectures (the 
 """
 
 import errno
+import struct
 from typing import NamedTuple
 
 
@@ -86,6 +87,9 @@ _ITSELF = """
 # In the order of how often they are called: a filter is read from its beginning.
 _ALWAYS = (_THREADS, _SOCKETS, _DESCRIPTORS, _TIME, _MEMORY, _SIGNALS, _FILES, _ITSELF)
 
+ANY_PID = 0x7FFFFFF5
+"""In place of a pid that is not known yet; no process has it."""
+
 CONNECTING = ("socket", "connect", "seccomp")
 """What a process may do until it is connected, and not afterwards."""
 
@@ -127,3 +131,8 @@ def rules(pid: int, no_open: int = 0) -> list[Rule]:
 def sealing() -> list[Rule]:
     """The second filter: what was needed to connect fails from now on, the rest is as it was."""
     return [Rule(name, error=errno.EPERM) for name in CONNECTING]
+
+
+def for_process(code: bytes, pid: int) -> bytes:
+    """The filter made of `rules(ANY_PID)` and packed, for this process."""
+    return code.replace(struct.pack("=I", ANY_PID), struct.pack("=I", pid))

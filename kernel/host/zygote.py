@@ -82,6 +82,7 @@ class Zygote:
         children have no handler to put back."""
         self._last_words = LastWords()
         self._confinement = Confinement()
+        self._confinement.prepare()
         self._program = tuple(shown_paths(()))
         self._run_pd: Callable[[int, Seal], int] = import_module("caplab.pd.runtime").run
         self._run_line: Callable[[int], int] = import_module("caplab.kernel.host.line").run

@@ -23,6 +23,7 @@ from caplab.kernel.confine.seccomp import (
     RETURN,
     Instruction,
     Seccomp,
+    pack,
 )
 from children import in_child
 
@@ -87,7 +88,7 @@ def on_a_host_without(name: str, verdict: int) -> list[Finding]:
             Instruction(RETURN, 0, 0, verdict),
             Instruction(RETURN, 0, 0, ALLOW),
         ]
-        Seccomp(libc).load(lines, all_threads=False)
+        Seccomp(libc).load(pack(lines), all_threads=False)
         return probe(libc)
 
     outcome = in_child(body)

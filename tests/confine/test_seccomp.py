@@ -12,7 +12,15 @@ import pytest
 from caplab.kernel.confine import seccomp
 from caplab.kernel.confine.libc import Libc
 from caplab.kernel.confine.seccomp import ALLOW, ERROR, KILL_PROCESS, Seccomp, build, pack
-from caplab.kernel.confine.seccomp_rules import CONNECTING, Check, Rule, rules, sealing
+from caplab.kernel.confine.seccomp_rules import (
+    ANY_PID,
+    CONNECTING,
+    Check,
+    Rule,
+    for_process,
+    rules,
+    sealing,
+)
 from caplab.kernel.confine.seccomp_tables import ARCHITECTURES, X32_BIT, Architecture, numbers
 from children import in_child
 
@@ -331,3 +339,11 @@ def test_a_call_through_x32_ends_the_process() -> None:
         syscall(X32_BIT | 39)
 
     assert in_child(body).signal == signal.SIGSYS
+
+
+@pytest.mark.parametrize("machine", ARCHITECTURES)
+def test_a_filter_made_for_anybody_becomes_that_of_one_process(machine: str) -> None:
+    architecture = ARCHITECTURES[machine]
+    for pid in (1, 4711, 2**22):
+        made = pack(build(architecture, rules(ANY_PID, os.O_TRUNC), DENIED))
+        assert for_process(made, pid) == pack(build(architecture, rules(pid, os.O_TRUNC), DENIED))
