@@ -109,7 +109,7 @@ class Host:
         self._watchdog = Watchdog(
             Gauge(lambda: len(kernel.tcbs)),
             kernel.tcbs.values,
-            self.processes.pid_of,
+            lambda pd: self.loop.pids.get(pd, 0),
             self.loop.blame,
             self.doorbell.post,
         )

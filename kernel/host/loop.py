@@ -113,7 +113,7 @@ class Loop:
         """By routing id, once its first message has come from the right process."""
         self._ids: dict[int, bytes] = {}
         self._peers: dict[bytes, Peer] = {}
-        self._pids: dict[int, int] = {}
+        self.pids: dict[int, int] = {}  # of PDs with a process, as their connections tell them
         self._held: dict[bytes, list[Any]] = {}
         self._links = Links()
         self._ids_of: dict[int, list[bytes]] = {}
@@ -154,14 +154,14 @@ class Loop:
 
     def started(self, pd: int, pid: int) -> None:
         """The PD's process is known: what it has sent meanwhile is heard now."""
-        self._pids[pd] = pid
+        self.pids[pd] = pid
         for routing_id in self._ids_of[pd]:
             for frame in self._held.pop(routing_id, ()):
                 self._introduce(routing_id, self._peers[routing_id], frame)
 
     def forget(self, pd: int) -> None:
         """The PD's process is reaped: whatever still bears its ids is nobody's."""
-        self._pids.pop(pd, None)
+        self.pids.pop(pd, None)
         for routing_id in self._ids_of.pop(pd, ()):
             del self._ids[self._peers.pop(routing_id).tcb]
             self._tcbs.pop(routing_id, None)
@@ -345,7 +345,7 @@ class Loop:
                 self._too_many(culprit.tcb)
         elif len(parts) > 1:
             self._too_many(peer.tcb)
-        elif peer.pd in self._pids:
+        elif peer.pd in self.pids:
             self._introduce(routing_id, peer, parts[0])
         else:
             held = self._held.setdefault(routing_id, [])
@@ -355,7 +355,7 @@ class Loop:
     def _introduce(self, routing_id: bytes, peer: Peer, frame: Any) -> None:
         """The first message under an id: it must come from the process the id was made for."""
         now = time.monotonic_ns()
-        pid = self._pids[peer.pd]
+        pid = self.pids[peer.pd]
         if routing_id not in self._tcbs:
             fd, sender = _source(frame)
             if sender != pid:

@@ -209,11 +209,6 @@ class Processes:
         assert child is not None
         return status, Fault(child.tcb(words.tid), words.address, words.access)
 
-    def pid_of(self, pd: int) -> int:
-        """The process's pid; 0 while there is none."""
-        child = self._children.get(pd)
-        return 0 if child is None else child.pid
-
     def ending(self, pd: int) -> bool:
         """Whether the process has ended, reaped or not."""
         child = self._children.get(pd)

@@ -3,13 +3,9 @@
 ZeroMQ keeps a message until its last part is there; each part is bounded, and how many messages
 wait is, but not the parts of one. A PD that goes on sending parts would so fill this process's
 memory with what nobody can read. So the helper thread looks at its size, twenty times a second; as
-soon as it has grown by more than the kernel's own objects explain, it looks more often, and whose
-connections always have something to read; if it grows on, the first among them is faulted. Nobody
-is suspected whose threads all wait for the kernel, or have called it meanwhile: they have finished
-their messages.
-
-What it cannot tell: of two PDs that make no calls, which one lets a message grow so slowly that
-nothing of it is ever seen unread. Then the one that has used the processors more is faulted.
+soon as it has grown by more than the kernel's own objects explain, it looks more often, and who has
+sent what is not read yet. If it grows on, the one is faulted that was seen so most often while it
+finished no message: whoever waits for the kernel, computes, or makes calls does not send and send.
 """
 
 import fcntl
@@ -18,10 +14,8 @@ import socket
 import struct
 import sys
 import termios
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 from caplab.kernel.core.states import RUNNING
 from caplab.kernel.core.tcb import TCB
@@ -37,8 +31,8 @@ LIMIT = 64 * MIB
 """Growth that is somebody's fault."""
 STEP = 16 * MIB
 """Growth beyond what the first one has left behind that is somebody else's."""
-WINDOW = 1.0
-"""Seconds for which it is noted who does what."""
+SURE, LONG = 3, 10
+"""How often somebody must have been seen sending; looks after which nobody need have been."""
 SETTLING = 0.1
 """Seconds after the end of a process in which what it has sent is given back."""
 BLOCK = 160
@@ -85,13 +79,6 @@ class Gauge:
         os.close(self._statm)
 
 
-class Mark(NamedTuple):
-    """What a TCB and the process of its PD had done when the window began."""
-
-    calls: int
-    cpu: int
-
-
 class Watchdog:
     """Finds out whose unfinished message fills the memory.
 
@@ -111,15 +98,18 @@ class Watchdog:
     ) -> None:
         self._gauge, self._tcbs, self._pid_of = gauge, tcbs, pid_of
         self._blame, self._post = blame, post
-        self._limit = LIMIT
-        self._began = 0.0
-        """The window's begin; 0 while there is none."""
+        self._limit, self._above = LIMIT, 0
+        """Growth that is too much, and for how many looks it has been."""
         self._unread: Counter[int] = Counter()
-        """By process: in how many looks of the window it had sent what was not read yet."""
+        """By process: how often it was seen with something unread since it finished a message."""
         self._accused: int | None = None
-        """A PD that is being ended for it."""
-        self._marks: dict[int, Mark] = {}
-        """By TCB, at the window's begin. The core thread's; all the rest is the helper's."""
+        """A PD that is being ended for it; -1 while it is looked for, 0 when none was found."""
+        self._settled = 0.0
+        """When the next may be accused. All of these are the helper's."""
+        self._calls: dict[int, int] = {}
+        """By TCB: how many calls it had made at the last look. The core thread's."""
+        self._quiet: frozenset[int] = frozenset()
+        """Processes with a thread that runs and has made no call between the last two looks."""
 
     def look(self, now: float) -> float:
         """See how large it is; in how many seconds to look again. In the helper thread."""
@@ -127,17 +117,20 @@ class Watchdog:
         if self._accused is not None:
             self._await_the_end(grown, now)
         elif grown < ALERT:
-            self._began, self._limit = 0.0, LIMIT
-            return INTERVAL
-        elif now - self._began > WINDOW:
-            self._began = now
+            self._limit, self._above = LIMIT, 0
             self._unread.clear()
-            self._post(self._mark)
+            return INTERVAL
         else:
+            for pid in self._unread.keys() - self._quiet:
+                del self._unread[pid]
             self._unread.update(self._gauge.unread())
-            if grown >= self._limit:
-                unread = Counter(self._unread)
-                self._accused = -1
+            self._post(self._see_who_is_quiet)
+            self._above = self._above + 1 if grown >= self._limit else 0
+            if self._above and (
+                max(self._unread.values(), default=0) >= SURE or self._above > LONG
+            ):
+                self._accused, self._above = -1, 0
+                unread = dict(self._unread)
                 self._post(lambda: self._accuse(grown, unread))
         return CLOSE
 
@@ -145,53 +138,36 @@ class Watchdog:
         """Accuse nobody else before the memory of the first is given back."""
         accused = self._accused
         if accused == -1 or (accused and self._pid_of(accused)):
-            self._began = now
-        elif now - self._began > SETTLING:
-            self._accused, self._began = None, 0.0
+            self._settled = now + SETTLING
+        elif now > self._settled:
+            self._accused = None
             self._limit = max(LIMIT, grown + STEP)
 
     # -- in the core thread ----------------------------------------------------------------------
 
-    def _mark(self) -> None:
-        self._marks = {one.number: Mark(one.calls, self._cpu(one)) for one in self._tcbs()}
-
-    def _accuse(self, grown: int, unread: Counter[int]) -> None:
-        suspects = {
-            one.pd.number: (unread[self._pid_of(one.pd.number)], self._used(one))
+    def _see_who_is_quiet(self) -> None:
+        before, self._calls = self._calls, {one.number: one.calls for one in self._tcbs()}
+        self._quiet = frozenset(
+            self._pid_of(one.pd.number)
             for one in self._tcbs()
-            if one.state == RUNNING and one.pd.fault is None and self._quiet(one)
+            if one.state == RUNNING and before.get(one.number, 0) == one.calls
+        )
+
+    def _accuse(self, grown: int, unread: dict[int, int]) -> None:
+        pids = {one.pd.number: self._pid_of(one.pd.number) for one in self._tcbs()}
+        ending = {one.pd.number for one in self._tcbs() if one.pd.fault is not None}
+        seen = {
+            pd: unread.get(pid, 0)
+            for pd, pid in pids.items()
+            if pid in self._quiet and pd not in ending
         }
-        if suspects:
-            culprit = max(suspects, key=lambda pd: suspects[pd])
+        culprit = max(seen, key=lambda pd: seen[pd], default=0)
+        if seen.get(culprit):
             self._blame(culprit, REASON)
-            self._accused = culprit
         else:
+            culprit = 0
             print(f"kernel: its memory has grown by {grown // MIB} MiB", file=sys.stderr)
-            self._accused = 0
-
-    def _quiet(self, one: TCB) -> bool:
-        """Whether it has finished no message in the window."""
-        mark = self._marks.get(one.number)
-        return mark is None or mark.calls == one.calls
-
-    def _used(self, one: TCB) -> int:
-        """Processor time of its process in the window."""
-        mark = self._marks.get(one.number)
-        return self._cpu(one) - (mark.cpu if mark else 0)
-
-    def _cpu(self, one: TCB) -> int:
-        return cpu_time(self._pid_of(one.pd.number))
-
-
-def cpu_time(pid: int) -> int:
-    """Nanoseconds of processor time that a process, and all its threads, has used; 0 for none."""
-    if not pid:
-        return 0
-    try:
-        # As clock_getcpuclockid(3) makes it, which Python leaves out. No /proc is needed.
-        return time.clock_gettime_ns(~pid << 3 | 2)
-    except OSError:
-        return 0
+        self._accused = culprit
 
 
 def _peer(fd: int) -> int:
