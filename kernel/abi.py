@@ -184,6 +184,7 @@ class Inv(IntEnum):
     DOMAIN_SET_SCHEDULE_SET_START = 54
     FRAME_MAP = 64
     FRAME_UNMAP = 65
+    FRAME_MAP_IN = 66
     PD_LOOKUP = 81
     PD_GET_WORK = 82
     PD_INFO = 83

@@ -364,6 +364,14 @@ def frame_unmap(transport: Transport, cptr: int) -> Answer:
     return invoke_words(transport, cptr, 65, (), ())
 
 
+def frame_map_in(transport: Transport, cptr: int, vaddr: int, rights: int, vspace: int) -> Answer:
+    """Map the memory object in another PD, at an address there: what a pager does about a fault.
+
+    seL4: seL4_X86_Page_Map
+    """
+    return invoke_words(transport, cptr, 66, (vaddr, rights), (vspace,))
+
+
 def pd_lookup(
     transport: Transport, cptr: int, *, name: Any, receive: SlotPath | None = None
 ) -> Answer:

@@ -67,6 +67,15 @@ class WithdrawSegment(NamedTuple):
     pd: int
 
 
+class MapPages(NamedTuple):
+    """Put the segment into the address space of a PD, in place of what was there."""
+
+    mo: int
+    pd: int
+    address: int
+    writable: bool
+
+
 class DestroySegment(NamedTuple):
     """Truncate and remove the segment for everybody."""
 
@@ -107,6 +116,7 @@ Effect = (
     | CreateSegment
     | GrantSegment
     | WithdrawSegment
+    | MapPages
     | DestroySegment
     | Unmask
     | ContinueFault

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from caplab.kernel.abi import FRAME_BITS_MIN, PAGE_SIZE, Rights, Status
+from caplab.kernel.abi import FRAME_BITS_MIN, PAGE_SIZE, ObjectType, Rights, Status
+from caplab.kernel.core import message
 from caplab.kernel.core.cap import Cap, Cause, Slot
-from caplab.kernel.core.effects import DestroySegment, GrantSegment, WithdrawSegment
+from caplab.kernel.core.effects import DestroySegment, GrantSegment, MapPages, WithdrawSegment
 from caplab.kernel.core.outcome import OK, Outcome, Result, error
 
 if TYPE_CHECKING:
     from caplab.kernel.core.kernel import Kernel
     from caplab.kernel.core.tcb import TCB
+
+USER_TOP = 1 << 47
+"""The end of what a process may map; x86-64's, which is not above aarch64's."""
 
 
 class MO:
@@ -87,6 +91,44 @@ def map_frame(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         mo.granted[pd] = writable
         k.effects.append(GrantSegment(mo.number, pd, writable))
     return Result(body=mo.name.encode(), label=mo.pages * PAGE_SIZE)
+
+
+def map_in(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Map the memory object in another PD, at an address there: what a pager does about a fault.
+
+    What was mapped there is replaced, and the PD needs no capability to the object; when that is
+    destroyed, the pages fault again. A thread that faulted goes on when its fault is replied to.
+
+    seL4:      seL4_X86_Page_Map
+    Object:    FRAME
+    Arguments: vaddr (of a page), rights (1 Write, 2 Read; never more than the frame has);
+        caps: vspace (the PD)
+    Rights:    Read; Write on the PD
+    Errors:    TRUNCATED_MESSAGE, FAILED_LOOKUP, INVALID_CAPABILITY (no Read, or vspace is no PD),
+        ALIGNMENT_ERROR (vaddr), INVALID_ARGUMENT (vaddr is none of a user's), ILLEGAL_OPERATION
+        (no Write on the PD, it does not run, or has no fault handler since its start)
+    Differs:   the PD's capability stands for its page table, and there are no attributes
+    """
+    words = message.words(caller, 2)
+    if isinstance(words, Result):
+        return words
+    vspace = message.extra_cap(caller, 0, ObjectType.PD)
+    if isinstance(vspace, Result):
+        return vspace
+    address, rights = words
+    mo: MO = cap.obj
+    if not cap.rights & Rights.READ:
+        return error(Status.INVALID_CAPABILITY, 0)
+    if address % PAGE_SIZE:
+        return error(Status.ALIGNMENT_ERROR)
+    if not 0 < address <= USER_TOP - mo.pages * PAGE_SIZE:
+        return error(Status.INVALID_ARGUMENT, 0)
+    target = vspace.obj
+    if not vspace.rights & Rights.WRITE or not target.paged:
+        return error(Status.ILLEGAL_OPERATION)
+    writable = bool(cap.rights & rights & Rights.WRITE)
+    k.effects.append(MapPages(mo.number, target.number, address, writable))
+    return OK
 
 
 def unmap(k: Kernel, caller: TCB, cap: Cap) -> Outcome:

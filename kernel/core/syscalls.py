@@ -222,6 +222,9 @@ INVOCATIONS: tuple[Invocation, ...] = (
     ),
     Invocation(Inv.FRAME_MAP, "frame_map", _FRAME, frame.map_frame),
     Invocation(Inv.FRAME_UNMAP, "frame_unmap", _FRAME, frame.unmap),
+    Invocation(
+        Inv.FRAME_MAP_IN, "frame_map_in", _FRAME, frame.map_in, ("vaddr", "rights"), ("vspace",)
+    ),
     Invocation(Inv.PD_LOOKUP, "pd_lookup", _PD, pd_calls.lookup, ("name",), body="msgpack"),
     Invocation(Inv.PD_GET_WORK, "pd_get_work", _PD, work_calls.get, body="msgpack"),
     Invocation(Inv.PD_INFO, "pd_info", _PD, pd_calls.info, body="msgpack"),

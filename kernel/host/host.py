@@ -27,7 +27,8 @@ from caplab.kernel.host.lines import LineFailed, Lines
 from caplab.kernel.host.loop import Loop
 from caplab.kernel.host.memfds import MemFds
 from caplab.kernel.host.namespaces import HEEDED
-from caplab.kernel.host.processes import NEVER_RAN, CannotSpawn, Processes
+from caplab.kernel.host.paging import Paging
+from caplab.kernel.host.processes import NEVER_RAN, CannotSpawn, Fault, Processes
 from caplab.kernel.host.record import Recorder
 from caplab.kernel.host.segments import Segments
 from caplab.kernel.host.trace import Tracer
@@ -96,6 +97,7 @@ class Host:
         self.segments: Segments | MemFds = (
             MemFds(self.processes.hand) if handed else Segments(folders=strict(spec))
         )
+        self.paging = Paging(self.processes, self.segments, self._sender(self.zygote))
         self.lines = Lines(
             self.doorbell, self._sender(self.zygote), self._interrupt, self._lines_changed
         )
@@ -151,7 +153,9 @@ class Host:
             effects.Continue: lambda effect: self.processes.resume(effect),
             effects.CreateSegment: self._create_segment,
             effects.GrantSegment: lambda effect: self.segments.grant(effect),
-            effects.WithdrawSegment: lambda effect: self.segments.withdraw(effect),
+            effects.WithdrawSegment: lambda effect: self.paging.withdraw(effect),
+            effects.MapPages: lambda effect: self.paging.map(effect),
+            effects.ContinueFault: lambda effect: self.paging.go_on(effect),
             effects.DestroySegment: lambda effect: self.segments.destroy(effect),
             effects.Unmask: lambda effect: self.lines.unmask(effect),
             effects.Answer: self._answer,
@@ -207,12 +211,16 @@ class Host:
 
     def _exited(self, pd: int, status: int) -> None:
         status, fault = self.processes.last_fault(pd, status)
-        if fault is not None:
-            self._feed(lambda now: Faulted(now, fault.tcb, FaultLabel.VM_FAULT, *fault[1:]))
+        self._faulted(fault)
         self._feed(lambda now: Exited(now, pd, status))
         self.processes.exited(pd)
+        self.paging.forget(pd)
         self.loop.forget(pd)
         self.segments.dismiss(pd)
+
+    def _faulted(self, fault: Fault | None) -> None:
+        if fault is not None:
+            self._feed(lambda now: Faulted(now, fault.tcb, FaultLabel.VM_FAULT, *fault[1:]))
 
     def _interrupt(self, irq: int) -> None:
         self._feed(lambda now: Interrupt(now, irq))
@@ -265,6 +273,8 @@ class Host:
             post(lambda: self._started(pd, message["pid"], descriptors[0]))
         elif op == "exited":
             post(lambda: self._exited(pd, message["status"]))
+        elif op == "faulted":
+            post(lambda: self._faulted(self.paging.faulted(message)))
         else:
             post(lambda: self._never_ran(pd, f"the zygote refused PD {pd}: {message['reason']}"))
 

@@ -86,6 +86,7 @@ class LastWords:
         libc = ctypes.CDLL(None, use_errno=True)
         self._sigaction = libc.sigaction
         self.address = 0
+        """Of the handler, in this process and its children."""
         code = CODE.get(platform.machine())
         if code is None:
             return

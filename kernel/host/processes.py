@@ -57,6 +57,8 @@ class Child:
         self.descriptors = DESCRIPTORS_PER_PD + len(tcbs)
         """How many of the kernel's it will need."""
         self.channel: SpawnChannel | None = None
+        self.traced = False
+        """Whether the zygote was to trace it."""
         self.pid = 0
         """As others know it, `/proc` among them."""
         self.pidfd = -1
@@ -144,7 +146,9 @@ class Processes:
             raise CannotSpawn(f"{name} could not be started: {error}") from None
         self._children[effect.pd] = child
         self._descriptors += child.descriptors
-        request = {"op": "spawn", "pd": effect.pd, "name": name, **self._confined(spec)}
+        child.traced = spec.get("traced", False)
+        request = {"op": "spawn", "pd": effect.pd, "name": name, "traced": child.traced}
+        request.update(self._confined(spec))
         self._to_zygote(request, descriptors)
 
     def _confined(self, spec: dict[str, Any]) -> dict[str, Any]:
@@ -187,6 +191,16 @@ class Processes:
         except OSError as error:
             # It does not open what it has mapped; the next of these it will not find.
             print(f"kernel: {child.name} was not handed {message}: {error}", file=sys.stderr)
+
+    def tcb(self, pd: int, tid: int) -> int | None:
+        """The TCB that a thread of a PD is; None if the PD has ended."""
+        child = self._children.get(pd)
+        return child.tcb(tid) if child is not None else None
+
+    def traced(self, pd: int) -> int:
+        """The pidfd of a traced PD; -1 if it is none, or has ended."""
+        child = self._children.get(pd)
+        return child.pidfd if child is not None and child.traced else -1
 
     def last_fault(self, pd: int, status: int) -> tuple[int, Fault | None]:
         """What a PD that ended with this wait status died of: the status, and the fault if it was

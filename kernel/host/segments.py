@@ -108,6 +108,10 @@ class Segments:
         if self._folders and pd in segment.granted:
             _link(segment, pd).unlink(missing_ok=True)
 
+    def descriptor(self, mo: int) -> int:
+        """Of the memory object's file; -1 when there is none."""
+        return self._segments[mo].descriptor
+
     def granted(self, mo: int) -> dict[int, bool]:
         """Who may open it, and who of them may write."""
         return dict(self._segments[mo].granted)

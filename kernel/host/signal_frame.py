@@ -43,6 +43,10 @@ class Frame(NamedTuple):
     access: Callable[[bytes], str | None]
     """From the ucontext."""
 
+    @property
+    def ucontext_size(self) -> int:
+        return self.size - SIGINFO_SIZE
+
 
 def parse(frame: Frame, data: bytes) -> Words | None:
     """What the frame says; None if it is none."""

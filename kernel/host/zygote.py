@@ -8,6 +8,10 @@ kernel. Messages are msgpack maps; descriptors travel beside them:
 - `{"op": "line", "line": i, "uart": s}` + [spawn pipe, status pipe, its end of the cable]
 - `{"op": "confine", "read": [path…], "socket": path}`: from now on PDs have namespaces of their own
   and see these paths, and what every PD needs; only in a machine of its own
+- of a PD spawned with `"traced": true`, see `traced.py`: `{"op": "faulted", "pd": n, "tid": …,
+  "thread": its own name for it, "address": …, "access": …}` tells that a thread of it is held, and
+  `{"op": "continue", "pd": n, "tid": …}`, `{"op": "map", "pd": n, "address": …, "length": …,
+  "writable": …}` + [file] and `{"op": "unmap", "pd": n, "ranges": [[address, length]…]}` act on it
 - answered by `{"op": "started", "pd"|"line": n, "pid": p}` + [pidfd], and when the child is reaped
   `{"op": "exited", "pd"|"line": n, "status": wait status}`; or by
   `{"op": "refused", "reason": s, …}` with the request's own numbers, after which nothing runs.
@@ -25,6 +29,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -34,9 +39,11 @@ import msgpack
 from caplab.kernel.confine.child import Confinement, Plan, Seal
 from caplab.kernel.confine.level import Level
 from caplab.kernel.host.fork import SPAWN_FD, Prctl, fork, prepare
+from caplab.kernel.host.injection import WALL
 from caplab.kernel.host.last_words import LastWords
 from caplab.kernel.host.pd_namespaces import Namespaces
 from caplab.kernel.host.pd_view import READ_ONLY, shown_paths
+from caplab.kernel.host.traced import Seat, Tracer
 from caplab.pd.window import SHM_DIR, leave_segments_to_the_kernel
 
 PRELOADED = (
@@ -81,6 +88,7 @@ class Zygote:
         """By pidfd. A pidfd becomes readable with the exit, so no SIGCHLD is needed, and
         children have no handler to put back."""
         self._last_words = LastWords()
+        self._tracer = Tracer(self._tell, self._last_words)
         self._confinement = Confinement()
         self._confinement.prepare()
         self._program = tuple(shown_paths(()))
@@ -93,7 +101,9 @@ class Zygote:
         try:
             while True:
                 for fd, events in self._poll.poll():
-                    if fd != self._channel.fileno():
+                    if fd == self._tracer.fileno():
+                        self._tracer.ready()
+                    elif fd != self._channel.fileno():
                         self._reap(fd)
                     elif not self._handle(hung_up=bool(events & select.POLLHUP)):
                         return
@@ -117,6 +127,8 @@ class Zygote:
             check(request)
             if request["op"] == "confine":
                 self._confine(request)
+            elif request["op"] in PAGING:
+                self._tracer.request(request, fds)
             else:
                 self._fork(request, fds)
         except (BadRequest, OSError) as error:
@@ -137,13 +149,14 @@ class Zygote:
             channel, output, *rest = fds
             placed = {1: output, 2: output, SPAWN_FD: channel}
             placed.update(enumerate(rest, SPAWN_FD + 1))
-            pid = self._fork_pd(request, placed)
+            pid = self._fork_traced(request, placed)
         else:
             if len(fds) != LINE_FDS:
                 raise BadRequest(f"a line needs {LINE_FDS} descriptors, not {len(fds)}")
             placed = {1: 2, 2: 2, **dict(enumerate(fds, SPAWN_FD))}
             name = f"line {request['uart']}"
-            pid = fork(self._run_line, placed, name, self._prctl, self._see_the_machine)
+            first = partial(self._begin, self._see_the_machine, None)
+            pid = fork(self._run_line, placed, name, self._prctl, first)
         try:
             pidfd = os.pidfd_open(pid)
         except OSError:
@@ -164,22 +177,50 @@ class Zygote:
         shared = () if self._namespaces is None else (SHM_DIR,)
         return Plan(level, readable, shared, threads=request["threads"])
 
-    def _be_pd(self, plan: Plan, fd: int) -> int:
+    def _be_pd(self, plan: Plan, seat: Seat | None, fd: int) -> int:
         """In the child: not a line of the user's runs before it is confined."""
-        self._last_words.install(first=plan.level is Level.STRICT)
+        if seat is not None and seat.traced:
+            # One that stays: with it the tracer finds out what an access was.
+            self._last_words.install(once=False)
+        else:
+            self._last_words.install(first=plan.level is Level.STRICT)
         return self._run_pd(fd, self._confinement.confine(plan))
 
-    def _fork_pd(self, request: dict[str, Any], placed: Mapping[int, int]) -> int:
+    def _fork_traced(self, request: dict[str, Any], placed: dict[int, int]) -> int:
+        """Fork a PD, and have it wait until it is traced if it is to be."""
+        if not request.get("traced"):
+            return self._fork_pd(request, placed, None)
+        seat = self._tracer.seat()
+        self._poll.register(self._tracer.fileno(), select.POLLIN)
+        at = max(placed) + 1
+        try:
+            pid = self._fork_pd(request, {**placed, at: seat.theirs.fileno()}, seat)
+            self._tracer.seize(seat, request["pd"], pid, at)
+        finally:
+            seat.close()
+        return pid
+
+    def _fork_pd(
+        self, request: dict[str, Any], placed: Mapping[int, int], seat: Seat | None
+    ) -> int:
         name, spaces = request["name"], self._namespaces
         plan = self._plan(request)
-        body = partial(self._be_pd, plan)
+        body = partial(self._be_pd, plan, seat)
         if plan.level is not Level.STRICT:
-            return fork(body, placed, name, self._prctl, self._see_the_machine)
+            first = partial(self._begin, self._see_the_machine, seat)
+            return fork(body, placed, name, self._prctl, first)
         if spaces is None:
             raise BadRequest("there are no namespaces for it yet")
         with spaces.new_pids():
-            enter = partial(spaces.enter, request["pd"])
-            return fork(body, placed, name, self._prctl, enter)
+            first = partial(self._begin, partial(spaces.enter, request["pd"]), seat)
+            return fork(body, placed, name, self._prctl, first)
+
+    def _begin(self, enter: Callable[[], None], seat: Seat | None) -> None:
+        """In the child, before all else."""
+        self._tracer.in_child()
+        if seat is not None:
+            seat.wait()
+        enter()
 
     def _see_the_machine(self) -> None:
         """In the child: a line, or a PD that has no namespaces of its own."""
@@ -200,6 +241,8 @@ class Zygote:
         self._poll.unregister(pidfd)
         os.close(pidfd)
         _, status = os.waitpid(child.pid, 0)
+        if "pd" in child.about:
+            status = self._tracer.forget(child.about["pd"], status)
         self._tell({"op": "exited", **child.about, "status": status})
 
     def _tell(self, message: dict[str, Any], fds: Sequence[int] = ()) -> None:
@@ -208,12 +251,20 @@ class Zygote:
     def _end_children(self) -> None:
         for child in self._children.values():
             os.kill(child.pid, signal.SIGKILL)  # not reaped yet, so the pid is still theirs
-        for pidfd, child in self._children.items():
-            os.waitpid(child.pid, 0)
+        with suppress(ChildProcessError):
+            while True:  # of those that are traced the threads too, which come first
+                os.waitpid(-1, WALL)
+        for pidfd in self._children:
             os.close(pidfd)
         self._children.clear()
 
 
+PAGING: dict[str, dict[str, type]] = {
+    "continue": {"pd": int, "tid": int},
+    "map": {"pd": int, "address": int, "length": int, "writable": bool},
+    "unmap": {"pd": int, "ranges": list},
+}
+"""What is asked about traced PDs, and with which arguments."""
 NUMBERED = {"spawn": ("pd", "name"), "line": ("line", "uart")}
 """Per operation: the key of its number, and of its name."""
 CONFINED = {"level": str, "read": list, "threads": int}
@@ -234,6 +285,10 @@ def unpack(data: bytes) -> dict[str, Any]:
 def check(request: dict[str, Any]) -> None:
     """Refuse a request without the keys its operation needs. Raises BadRequest."""
     op = request.get("op")
+    if isinstance(op, str) and op in PAGING:
+        if any(type(request.get(key)) is not kind for key, kind in PAGING[op].items()):
+            raise BadRequest(f"{op} needs {', '.join(PAGING[op])}")
+        return
     if op == "confine":
         if not isinstance(request.get("read"), list) or not isinstance(request.get("socket"), str):
             raise BadRequest("confine needs a list 'read' and a string 'socket'")

@@ -114,6 +114,8 @@ class PD:
         self.fault: str | None = None
         self.doomed: str | None = None
         """Killed already; its calls are not answered any more."""
+        self.traced = False
+        """Somebody handles its faults, so the host holds a thread that has one."""
         self.stopping = False
         self.to_stop: set[int] = set()
         """TCBs whose next call is answered with STOP; never iterated."""
@@ -141,6 +143,11 @@ class PD:
     @property
     def caps(self) -> int:
         return sum(1 for slot in self.cspace.slots.values() if slot.cap is not None)
+
+    @property
+    def paged(self) -> bool:
+        """It runs, and its memory faults can be mended: somebody handled them when it started."""
+        return self.state == "started" and self.traced
 
     @property
     def alive(self) -> bool:
@@ -308,6 +315,7 @@ def spawn(k: Kernel, pd: PD) -> None:
     """Ask the host for the process."""
     spec = pd.spec
     pd.state = "started"
+    pd.traced = any(tcb.fault_ep for tcb in pd.tcbs)
     k.effects.append(
         Spawn(
             pd.number,
@@ -320,6 +328,7 @@ def spawn(k: Kernel, pd: PD) -> None:
                 "tcbs": [tcb.number for tcb in pd.tcbs],
                 "devices": list(spec.get("devices") or ()),
                 "confinement": spec.get("confinement"),
+                "traced": pd.traced,
             },
         )
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from caplab.kernel.abi import ObjectType
+from caplab.kernel.abi import ObjectType, Rights
 from caplab.pd import invocations
 from caplab.pd.objects.capability import Capability
 from caplab.pd.window import Window
 
 if TYPE_CHECKING:
     from caplab.pd.env import Env
+    from caplab.pd.objects.domain import PdCap
 
 
 class Memory(Capability):
@@ -40,6 +41,21 @@ class Memory(Capability):
         Errors: IllegalOperation, Revoked (the memory object is gone)
         """
         return Window(self._grant())
+
+    def map_in(self, pd: PdCap, address: int, *, writable: bool = True) -> None:
+        """Map it in another PD, at the address of a page there. seL4_X86_Page_Map.
+
+        What a pager does about a memory fault before it replies; no capability goes over. The PD
+        must have had a fault handler when it started.
+
+        Errors: IllegalOperation (it had none, does not run, or `pd` has no Write),
+        AlignmentError, InvalidArgument, Revoked
+        """
+        rights = Rights.READ | Rights.WRITE * writable
+        self.checked(
+            invocations.frame_map_in(self.transport, self.slot, address, rights, pd.slot),
+            "Frame_MapIn",
+        )
 
     def unmap(self) -> None:
         """Give the grant back; windows still open keep the pages until they are closed."""

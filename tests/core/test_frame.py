@@ -5,6 +5,8 @@ from caplab.kernel.core.effects import (
     CreateSegment,
     DestroySegment,
     GrantSegment,
+    MapPages,
+    Spawn,
     WithdrawSegment,
 )
 from lab import Lab, Thread, ok, pair, refused
@@ -153,3 +155,72 @@ def test_a_moved_page_stays_where_it_is_mapped() -> None:
     ok(app.move(20, 21))
     assert lab.of(WithdrawSegment) == []
     assert app.cap(21).obj.holds[app.pd.number] == 1
+
+
+def paged(**keys: object) -> tuple[Lab, Thread, Thread]:
+    """`pager` has a page in 20 and power over `app`, whose faults it handles."""
+    lab = Lab(
+        {
+            "pager": {"serves": "endpoint", "manages": ["app"]},
+            "app": {"faults": "pager", **keys},
+        }
+    )
+    lab["pager"].alloc(ObjectType.FRAME, 20)
+    return lab, lab["pager"], lab["app"]
+
+
+def put(pager: Thread, cap: int, **words: int) -> object:
+    given = {"vaddr": 0x7000, "rights": int(Rights.READ | Rights.WRITE), **words}
+    return pager.invoke("frame_map_in", cap, caps=[pager.slot("pd:app")], **given)
+
+
+def test_a_pager_maps_its_page_into_the_pd_whose_faults_it_handles() -> None:
+    lab, pager, app = paged()
+    ok(put(pager, 20))
+    mo = pager.cap(20).obj
+    assert lab.of(MapPages) == [MapPages(mo.number, app.pd.number, 0x7000, True)]
+    assert mo.holds == {pager.pd.number: 1}
+
+
+def test_a_page_is_mapped_with_no_more_rights_than_its_capability_has() -> None:
+    lab, pager, _ = paged()
+    ok(pager.copy(20, 21, int(Rights.READ)))
+    ok(put(pager, 21))
+    assert [effect.writable for effect in lab.of(MapPages)] == [False]
+    ok(put(pager, 20, rights=int(Rights.READ)))
+    assert [effect.writable for effect in lab.of(MapPages)] == [False]
+    ok(pager.copy(20, 22, int(Rights.WRITE)))
+    refused(Status.INVALID_CAPABILITY, put, pager, 22)
+
+
+def test_only_an_address_of_a_users_page_is_mapped() -> None:
+    lab, pager, _ = paged()
+    refused(Status.ALIGNMENT_ERROR, put, pager, 20, vaddr=0x7001)
+    for address in (0, 1 << 47, 1 << 63):
+        refused(Status.INVALID_ARGUMENT, put, pager, 20, vaddr=address)
+    ok(put(pager, 20, vaddr=(1 << 47) - PAGE_SIZE))
+    assert len(lab.of(MapPages)) == 1
+
+
+def test_nothing_is_mapped_in_a_pd_whose_faults_nobody_handles_or_that_has_ended() -> None:
+    _, pager, _ = paged(faults="")
+    refused(Status.ILLEGAL_OPERATION, put, pager, 20)
+    lab, pager, _ = paged()
+    lab.die("app")
+    refused(Status.ILLEGAL_OPERATION, put, pager, 20)
+
+
+def test_mapping_takes_write_on_the_pd() -> None:
+    lab, pager, _ = paged()
+    ok(pager.copy("pd:app", 30, int(Rights.READ)))
+    words = {"vaddr": 0x7000, "rights": 3}
+    refused(Status.ILLEGAL_OPERATION, pager.invoke, "frame_map_in", 20, caps=[30], **words)
+    assert lab.of(MapPages) == []
+
+
+def test_only_who_has_a_handler_when_it_starts_is_to_be_traced() -> None:
+    lab, pager, app = paged()
+    specs = {e.spec["name"]: e.spec for e in lab.all_effects if isinstance(e, Spawn)}
+    assert (specs["pager"]["traced"], specs["app"]["traced"]) == (False, True)
+    assert app.pd.paged
+    assert not pager.pd.paged

@@ -16,7 +16,7 @@ from caplab.kernel.host import signal_frame
 from caplab.kernel.host.last_words import CODE, LastWords
 from caplab.kernel.host.signal_frame import FRAMES, SIGINFO_SIZE, Words, parse
 from caplab.kernel.host.spawn_channel import SpawnChannel
-from zygote_host import Call, Child, RouterKernel, ZygoteHost, reply, say_ok
+from zygote_host import Child, RouterKernel, ZygoteHost, reply, say_ok
 
 known_here = pytest.mark.skipif(signal_frame.here() is None, reason="an unknown architecture")
 MAPPED = """
@@ -147,19 +147,17 @@ def test_a_pd_says_where_it_faulted_and_dies_of_the_signal(
 
 @known_here
 def test_it_says_which_of_its_threads_it_was(zygote: ZygoteHost, kernel: RouterKernel) -> None:
-    def handle(call: Call) -> bytes | None:
-        if call.call == Sys.PARK:
-            return reply(call.call, label=1, body=bytes(8)) if call.who[-1] == 3 else None
-        return None if call.call == Sys.SLEEP else reply(call.call)
-
-    kernel.handler = handle
     child = zygote.run(
         kernel,
-        "import ctypes\n"
+        "import ctypes, threading\n"
+        "from caplab.pd.spawn import introduce\n"
         "def main(env):\n"
-        "    env.entry(lambda env, arg: ctypes.string_at(64))\n"
-        "    env.sleep(1000)\n",
-        threads=3,
+        "    def touch():\n"
+        "        introduce(env.info, 2)\n"
+        "        ctypes.string_at(64)\n"
+        "    thread = threading.Thread(target=touch)\n"
+        "    thread.start()\n"
+        "    thread.join()\n",
     )
     words = last_words(child, signal.SIGSEGV)
     assert child.text() == ""

@@ -83,6 +83,7 @@ def test_a_pd_is_told_everything_it_starts_with_through_its_channel(zygote: Zygo
         "op": "spawn",
         "pd": 1,
         "name": "hello",
+        "traced": False,
         "level": "none",
         "read": [],
         "threads": 1,

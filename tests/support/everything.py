@@ -13,7 +13,7 @@ UNTYPED, TCB, FRAME = ObjectType.UNTYPED, ObjectType.TCB, ObjectType.FRAME
 # What lies in the caller's slots.
 ENDPOINT, BELL, PAGE, IRQ, BADGED, CHILD, SAVED, NODE = range(20, 28)
 DEVICE, SPARE, MEMORY, SPLIT, OF_SPLIT, DEAD_TCB, WEAK, BOUND = range(28, 36)
-SPACE = 36
+SPACE, PAGED = 36, 37
 FREE = 40
 EMPTY, NOWHERE, HUGE = 99, 5000, 2**64 - 1
 INSIDE = 1
@@ -31,13 +31,14 @@ PDS: dict[str, dict[str, Any]] = {
         "rdes": ["pd", "domain", "resspc"],
         "devices": ["uart0", "uart1"],
         "threads": 2,
-        "manages": ["other", "dead"],
+        "manages": ["other", "dead", "paged"],
         "uses": {"fs": "fs"},
     },
     "fs": {"serves": "endpoint"},
     "other": {"uses": {"boss": "boss"}},
     "late": {"uses": {"boss": "boss"}},
     "dead": {"uses": {"boss": "boss"}},
+    "paged": {"faults": "fs"},
 }
 
 
@@ -61,6 +62,7 @@ def world(**spec: Any) -> tuple[Lab, Thread]:
         ok(boss.retype(UNTYPED, slot, 13))
     ok(boss.retype(EP, OF_SPLIT, of=SPLIT))
     ok(boss.copy(PAGE, WEAK, 0))
+    ok(boss.copy("pd:paged", PAGED))
     ok(boss.bind(BOUND, SPARE))
     # Nothing gives device memory yet, so the root task's own way is taken.
     device = Cap(int(UNTYPED), Untyped(lab.k.number("untyped"), 1 << 40, 16, device=True), 15)

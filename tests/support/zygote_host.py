@@ -205,13 +205,14 @@ class ZygoteHost:
         return message, fds
 
     def spawn(self, info: Mapping[str, Any], devices: Sequence[int] = (), number: int = 1) -> Child:
-        """Start a PD with this spawn information."""
+        """Start a PD with this spawn information; `traced` in it is for the zygote."""
         self.shm_of(number)
         channel = SpawnChannel(msgpack.packb(info))
         self._channels.append(channel)
         out, output = os.pipe()
         try:
             request = {"op": "spawn", "pd": number, "name": info.get("name", "pd")}
+            request["traced"] = info.get("traced", False)
             read = [*info["path"], info["run"]["file"]]
             confined = {"level": self.level, "read": read, "threads": len(info["ids"])}
             self.send({**request, **confined}, [channel.theirs, output, *devices])
@@ -236,10 +237,11 @@ class ZygoteHost:
         file = self.folder / "program.py"
         file.write_text(source)
         program = {"module": "program", "function": "main", "file": str(file)}
+        number = info.pop("number", 1)
         ids = [b"\1" + bytes([n]) * 15 for n in range(1, info.pop("threads", 1) + 1)]
         return self.spawn(
             {
-                "pd": 1,
+                "pd": number,
                 "name": "pd",
                 "generation": 1,
                 "address": self._address(kernel),
@@ -253,6 +255,7 @@ class ZygoteHost:
             }
             | info,
             registers,
+            number,
         )
 
 

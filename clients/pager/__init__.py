@@ -1,0 +1,1 @@
+"""A pager: mends the memory faults of another PD with pages of its own."""

@@ -1,0 +1,1 @@
+"""Touches pages that are gone: something for a pager to mend."""
