@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from caplab.kernel.abi import ObjectType
 from caplab.pd.errors import FailedLookup, MissingCap
-from caplab.pd.objects import Capability, Device, DomainSet, Endpoint, PdCap, PdService, Untyped
+from caplab.pd.objects import (
+    Capability,
+    Device,
+    DomainSet,
+    Endpoint,
+    PdCap,
+    PdService,
+    SpaceService,
+    Untyped,
+)
 
 if TYPE_CHECKING:
     from caplab.pd.env import Env
@@ -18,6 +28,10 @@ C = TypeVar("C", bound=Capability)
 RDE, MANAGED, UNTYPED = "rde:", "pd:", "untyped"
 """How the names of root-task services, of managed PDs and of a PD's own untypeds begin."""
 DOMAIN = "domain"
+SERVICES: Mapping[str, type[Capability]] = MappingProxyType(
+    {"pd": PdService, "resspc": SpaceService}
+)
+"""What the root task's services are as objects."""
 
 
 def find(env: Env, kind: type[C], name: str) -> C:
@@ -67,10 +81,13 @@ def _line(kind: type[Capability], name: str) -> str:
     lines: dict[type[Capability], Callable[[], str]] = {
         Device: lambda: f"devices: [{name}]",
         PdService: lambda: f"rdes: [{name.removeprefix(RDE)}]",
+        SpaceService: lambda: f"rdes: [{name.removeprefix(RDE)}]",
         DomainSet: lambda: f"rdes: [{name.removeprefix(RDE)}]",
         Untyped: lambda: "untyped: 4MiB",
         PdCap: lambda: f"manages: [{name.removeprefix(MANAGED)}]",
     }
     if kind is Endpoint and name == "server":
         return "serves: endpoint"
+    if kind is Endpoint and name.startswith(RDE):
+        return f"uses: [PD-THAT-SERVES-{name.removeprefix(RDE)}]"
     return lines.get(kind, lambda: f"uses: {{{name}: PD-THAT-SERVES-IT}}")()

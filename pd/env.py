@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TextIO, TypeVar, overload
 
 from caplab.kernel.abi import (
     FRAME_BITS_MAX,
@@ -27,7 +27,7 @@ from caplab.kernel.abi import (
 )
 from caplab.pd import directory, stubs
 from caplab.pd.cspace import SlotAllocator
-from caplab.pd.errors import RangeError, refusal
+from caplab.pd.errors import MissingCap, RangeError, refusal
 from caplab.pd.ipc import Data, body
 from caplab.pd.memory_pool import MemoryPool
 from caplab.pd.objects import (
@@ -41,6 +41,7 @@ from caplab.pd.objects import (
     OwnPd,
     PdCap,
     PdService,
+    SpaceService,
     Tcb,
     Untyped,
 )
@@ -147,9 +148,27 @@ class Env:
         """A device of the manifest's `devices`. Raises MissingCap."""
         return directory.find(self, Device, name)
 
-    def rde(self, name: str) -> PdService:
-        """A service of the root task of the manifest's `rdes`. Raises MissingCap."""
-        return directory.find(self, PdService, directory.RDE + name)
+    @overload
+    def rde(self, name: Literal["pd"]) -> PdService: ...  # type: ignore[overload-overlap]
+    @overload
+    def rde(self, name: Literal["resspc"]) -> SpaceService: ...  # type: ignore[overload-overlap]
+    @overload
+    def rde(self, name: str) -> Endpoint: ...
+    def rde(self, name: str) -> Capability:
+        """Whom to ask for resources of a type: a service of the root task ("pd", "resspc"), or
+        the server of a type, by the type's name. Raises MissingCap.
+        """
+        kind = directory.SERVICES.get(name, Endpoint)
+        try:
+            return directory.find(self, kind, directory.RDE + name)
+        except MissingCap:
+            if (slot := self._rde_slot(name)) and kind is Endpoint:  # by another name, of `uses`
+                return Endpoint(self, slot, name=directory.RDE + name)
+            raise
+
+    def _rde_slot(self, type_name: str) -> int:
+        rows = (row for row in self.pd.rdes() if row["type"] == type_name)
+        return next((row["slot"] for row in rows), 0)
 
     def domains(self) -> DomainSet:
         """What sets domains of time, of the manifest's `rdes: [domain]`. Raises MissingCap."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-SIZES = {"base": "a download of about 7 MB, 65 MB on disk", "dev": "45 MB, 190 MB on disk"}
+SIZES = {"base": "a download of about 18 MB, 100 MB on disk", "dev": "55 MB, 225 MB on disk"}
 """What each extra costs, as said before the first byte is fetched."""
 
 OFFLINE = ("NewConnectionError", "name resolution", "Network is unreachable", "No matching distri")

@@ -14,8 +14,7 @@ FORGERIES = (
     "\x1b[6n\x1b[c",  # answers that the terminal types
     "\x9b31m\r\x08\x0e",
 )
-SIZE = 256 << 10
-"""More than the pipe holds, and not more than a reader's scrollback can bear."""
+SIZE = 1 << 20
 
 
 def escapes(env: Env, order: Order) -> None:
@@ -26,7 +25,7 @@ def escapes(env: Env, order: Order) -> None:
 
 
 def output_flood(env: Env, order: Order) -> None:
-    """Print a quarter of a megabyte in one line, which nobody reads so fast."""
+    """Print a megabyte in one line, which nobody reads so fast."""
     sys.stdout.write("x" * SIZE + "\n")
     sys.stdout.flush()
     raise Contained("what is kept of it is bounded")

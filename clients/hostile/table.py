@@ -25,7 +25,6 @@ ATTACKS = (
     Attack(9, "ping-flood", "wire", "ZeroMQ answers one by one", wire.ping_flood),
     Attack(10, "nested-body", "wire", "the decoder's bounds", wire.nested_body),
     Attack(41, "old-protocol", "wire", "who is not known is not heard", wire.old_protocol),
-    Attack(53, "hang-up", "wire", "one connection for life", wire.hang_up, "connection"),
     Attack(52, "calls-at-once", "wire", "one call at a time", wire.calls_at_once, "two calls"),
     Attack(11, "forged-slot", "capabilities", "lookup", capabilities.forged_slot),
     Attack(12, "chosen-badge", "capabilities", "badges are set once", capabilities.chosen_badge),

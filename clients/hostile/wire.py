@@ -54,13 +54,6 @@ def huge_header(env: Env, order: Order) -> None:
     _say(env, bytes([LONG]) + (1 << 62).to_bytes(8, "big") + b"and so on")
 
 
-def hang_up(env: Env, order: Order) -> None:
-    """End the own connection and live on."""
-    own(env).shutdown(socket.SHUT_RDWR)
-    env.sleep(PATIENCE)
-    env.yield_()
-
-
 def long_message(env: Env, order: Order) -> None:
     """Send a message of three mebibytes."""
     _say(env, frame(bytes(3 << 20)))

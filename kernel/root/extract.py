@@ -45,6 +45,7 @@ def begin(k: Kernel, root: RootTask, request: int, patience: float) -> None:
             continue
         item = WorkItem("extract", manager, None)
         item.space = space.number
+        item.count = len(space.resources)
         item.asked = found
         if work.add(k, item):
             found.items[item.number] = item
@@ -75,7 +76,8 @@ def said(root: RootTask, item: WorkItem, rows: list[Any]) -> bool:
         return True
     all_of_it = found.said.setdefault(item.space, [])
     all_of_it += rows
-    if len(all_of_it) <= len(space.resources) + 1:
+    # A server may go on deleting resources while it says what there were.
+    if len(all_of_it) <= max(item.count, len(space.resources)) + len(space.deleted) + 1:
         return True
     del found.said[item.space]
     found.marked[item.server.name] = "lying"

@@ -56,12 +56,19 @@ class WorkItem:
         """The item as the server is told of it."""
         told: dict[str, Any] = {"id": self.number, "kind": self.kind, "space": self.space}
         if self.kind == "free":
-            told |= {"object": self.object, "pd": self.pd, "count": self.count}
+            told |= {"object": self.object, "pd": self.pd, "count": self.count, "left": self.left}
         elif self.kind == "client-gone":
             reads = self.server.cspace.reads.items()
             slots = (index for index, endpoint in reads if endpoint is self.endpoint)
             told |= {"badge": self.badge, "endpoint": next(slots, 0), "pd": self.pd}
         return told
+
+    @property
+    def left(self) -> int:
+        """How many PDs hold the object still: what was sent on, its server was not asked about."""
+        space = self.server.spaces.get(self.space)
+        resource = space.resources.get(self.object) if space is not None else None
+        return len(resource.holds) if resource is not None else 0
 
     def record_state(self) -> list[Any]:
         return [self.number, self.kind, self.badge, self.space, self.object, self.pd, self.count]

@@ -26,7 +26,7 @@ def get(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Object: PD, the caller's own
     Answer: items: maps with id, kind and space (0: none), extraction first: `extract`: say with
         PD_Finish_Work what the space is made of; `free` with object, pd and count: that PD holds it
-        no more; `destroy`: the space was taken away; `client-gone`
+        no more, and `left` PDs do; `destroy`: the space was taken away; `client-gone`
         with badge, endpoint (its slot, or 0) and pd (0, or the PD whose RDE it was)
     Errors: INVALID_CAPABILITY (another PD's)
     """

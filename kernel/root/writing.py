@@ -232,7 +232,7 @@ def checked(root: RootTask, space: Space, row: Any) -> Said | None:
     number, extra, maps = row
     if not isinstance(number, int) or not isinstance(extra, str) or not isinstance(maps, list):
         return None
-    if number and number not in space.resources:
+    if number and number not in space.resources and number not in space.deleted:
         return None
     found: list[tuple[int, int]] = []
     for one in maps:
@@ -249,5 +249,5 @@ def _maps_to(root: RootTask, space: Space, below: Any, number: Any) -> bool:
         return False
     resource = other.resources.get(number)
     if resource is None or space.manager is None:
-        return False
+        return resource is None and number in other.deleted  # it went while the server spoke
     return other.manager is space.manager or space.manager.number in resource.holds

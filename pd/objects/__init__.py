@@ -3,12 +3,14 @@
 from caplab.pd.objects.capability import Capability, Receive
 from caplab.pd.objects.cnode import CNode
 from caplab.pd.objects.device import Device
-from caplab.pd.objects.domain import Child, Found, OwnPd, PdCap, PdService, Work
+from caplab.pd.objects.domain import Child, PdCap, PdService
 from caplab.pd.objects.domain_set import DomainSet
 from caplab.pd.objects.endpoint import Endpoint
 from caplab.pd.objects.irq import Irq
 from caplab.pd.objects.memory import Memory
 from caplab.pd.objects.notification import Notification
+from caplab.pd.objects.own_pd import Found, OwnPd, Row, Work
+from caplab.pd.objects.space import Space, SpaceService
 from caplab.pd.objects.tcb import Tcb
 from caplab.pd.objects.untyped import Untyped
 
@@ -27,6 +29,9 @@ __all__ = [
     "PdCap",
     "PdService",
     "Receive",
+    "Row",
+    "Space",
+    "SpaceService",
     "Tcb",
     "Untyped",
     "Work",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from caplab.kernel.abi import PAGE_SIZE, ObjectType, Rights
 from caplab.pd import invocations
@@ -91,6 +91,42 @@ class PdCap(Capability):
         answer = invocations.pd_crash(self.transport, self.slot, how=how, after=after)
         return self._fields(answer, "PD_Crash")
 
+    def send(self, cap: Capability, name: str | None = None) -> tuple[int, int]:
+        """Give that PD a copy of a capability, as a resource of its own if it is one.
+
+        pd_client_send_cap. The slot it took, and how often the PD now holds the resource or the
+        memory (0 for what is not counted). A resource's server is not asked.
+        Errors: PdDead, NeverHeld (the own PD has the capability and does not hold the resource),
+        DeleteFirst (the name is taken), NotEnoughMemory
+        """
+        answer = invocations.pd_send(self.transport, self.slot, cap.slot, name=name)
+        sent = self._fields(answer, "PD_Send")
+        return int(sent["slot"]), int(sent["count"])
+
+    def share_rde(self, type: str, space: int | None = None, name: str | None = None) -> int:
+        """Give that PD an RDE that the own PD has: "mo", "pd" … or a server's type; its slot.
+
+        pd_client_share_rde. One that it has already stays where it is.
+        Errors: WrongType (nobody serves such a type), NeverHeld, PdDead, NotEnoughMemory
+        """
+        answer = invocations.pd_share_rde(
+            self.transport, self.slot, type=type, space=space, name=name
+        )
+        return int(self._fields(answer, "PD_ShareRDE")["slot"])
+
+    def remove_rde(self, type: str, space: int | None = None) -> int:
+        """Take its RDEs of a type from it, of one space or of all; how many.
+
+        pd_client_remove_rde. Errors: WrongType, NeverHeld, PdDead
+        """
+        answer = invocations.pd_remove_rde(self.transport, self.slot, type=type, space=space)
+        return int(self._fields(answer, "PD_RemoveRDE")["removed"])
+
+    def rdes(self) -> list[dict[str, Any]]:
+        """Whom it may ask for resources: maps of type, code, space, slot and manager."""
+        rows = self._fields(invocations.pd_rdes(self.transport, self.slot), "PD_RDEs")["rdes"]
+        return list(rows)
+
     def suspend(self) -> None:
         """Suspend all its TCBs."""
         self.checked(invocations.pd_suspend(self.transport, self.slot), "PD_Suspend")
@@ -98,53 +134,6 @@ class PdCap(Capability):
     def resume(self) -> None:
         """Resume all its TCBs."""
         self.checked(invocations.pd_resume(self.transport, self.slot), "PD_Resume")
-
-
-class Work(NamedTuple):
-    """One thing the root task asks a server to do, announced on `env.work`."""
-
-    kind: str
-    """`client-gone`: no capability with this badge is left anywhere."""
-    badge: int
-    endpoint: int
-    """The own slot of the endpoint it is about; 0 when it is not in this CSpace."""
-
-
-class Found(NamedTuple):
-    """A named capability of the own CSpace."""
-
-    slot: int
-    type: ObjectType
-    origin: str
-    """Name of the PD it came from."""
-    renewal: int
-
-
-class OwnPd(PdCap):
-    """The PD's own root-task capability (`env.pd`)."""
-
-    __slots__ = ()
-
-    def lookup(self, name: str) -> Found:
-        """The capability that goes by a name. Errors: FailedLookup."""
-        answer = invocations.pd_lookup(self.transport, self.slot, name=name)
-        return _found(self._fields(answer, "PD_Lookup"))
-
-    def names(self) -> dict[str, Found]:
-        """Everything that has a name here."""
-        answer = invocations.pd_lookup(self.transport, self.slot, name=None)
-        rows = self._fields(answer, "PD_Lookup")["names"]
-        return {name: _found(row) for name, row in rows.items()}
-
-    def get_work(self) -> list[Work]:
-        """Up to 16 items of work, oldest first; empty when all is fetched."""
-        answer = invocations.pd_get_work(self.transport, self.slot)
-        items = self._fields(answer, "PD_GetWork")["items"]
-        return [Work(item["kind"], item["badge"], item["endpoint"]) for item in items]
-
-
-def _found(row: Mapping[str, Any]) -> Found:
-    return Found(row["slot"], ObjectType(row["type"]), row["from"], row["renewal"])
 
 
 class Child(PdCap):

@@ -147,7 +147,14 @@ def test_the_last_capability_that_goes_frees_the_resource() -> None:
     assert held(car) == {}
     [item] = work(lot)
     del item["id"]
-    assert item == {"kind": "free", "space": SPACE, "object": 1, "pd": car.pd.number, "count": 2}
+    assert item == {
+        "kind": "free",
+        "space": SPACE,
+        "object": 1,
+        "pd": car.pd.number,
+        "count": 2,
+        "left": 0,
+    }
 
 
 def test_a_client_that_dies_frees_everything_it_held() -> None:

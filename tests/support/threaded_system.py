@@ -119,6 +119,7 @@ class ThreadedSystem:
         self.segments: dict[int, str] = {}
         """Memory objects that live, by number."""
         self._answers: dict[int, dict[str, Any]] = {}
+        self._requests = 0
         self._changed = threading.Condition(self.lock)
         # Not `cl.`, by which the baseline check of another run would take them for a leak.
         prefix = f"threads.{os.urandom(4).hex()}."
@@ -179,7 +180,8 @@ class ThreadedSystem:
     def operate(self, **command: Any) -> dict[str, Any]:
         """A command of the control socket, and its answer."""
         with self.lock:
-            request = len(self._answers) + 1
+            self._requests += 1
+            request = self._requests
             self.happen(lambda now: events.Operator(now, request, command))
             assert self._changed.wait_for(lambda: request in self._answers, PATIENCE), command
             return self._answers[request]
@@ -202,6 +204,10 @@ class ThreadedSystem:
     def blocked(self, name: str, index: int = 0) -> bool:
         """Whether a PD's TCB waits in the kernel."""
         return self.root.latest[name].tcbs[index].state != 0
+
+    def programs(self, **mains: Callable[..., Any]) -> None:
+        """What PDs of these names run that are made while the system runs."""
+        self._mains.update(mains)
 
     def start(self, name: str, main: Callable[..., Any]) -> None:
         """Have a PD run `main` from here on: one the test has driven, or a new one."""
