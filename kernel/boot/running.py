@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from caplab.kernel.boot.control import Answer, Control, readable
+from caplab.kernel.boot.graph import Graph, assemble
 from caplab.kernel.host import rundir
 from caplab.kernel.host.drain import log_path
 from caplab.kernel.host.errors import HostError, NotRunning, OutOfTime, RequestRefused
@@ -18,6 +19,8 @@ END_PATIENCE = 15.0
 """Seconds from the answer to `down` until the launcher has cleared everything away."""
 DOWN_TIMEOUT = 20.0
 """Seconds for the kernel to stop everything; each PD has two, and they go in order."""
+GRAPH_PATIENCE = 2.0
+"""Seconds that servers have to describe their resources."""
 CRASHES = ("segv", "abort", "exception", "exit:N", "hang", "oom", "bus")
 
 
@@ -107,6 +110,17 @@ class Running:
         """
         return self._about(pd, "caps", {"pd": pd, "tree": tree})
 
+    def graph(self, *, timeout: float = GRAPH_PATIENCE) -> Graph:
+        """The model state: what the root task knows, and what servers say of their resources.
+
+        Servers that do not say it within `timeout` seconds, die meanwhile or lie are `marked`.
+        """
+        with self.control.begin("graph", timeout=timeout) as question:
+            pages = [question.answer()]
+        while pages[-1]["more"]:
+            pages.append(self.control.ask("graph", timeout=None, model=pages[0]["model"]))
+        return assemble(pages)
+
     def watch(self) -> Iterator[Answer]:
         """The announcements from now on, until the system ends: `{"pd", "state", "reason", …}`."""
         with self.control.watch() as question:
@@ -183,6 +197,14 @@ class Running:
 
     def resume(self, pd: str) -> Row:
         return Row.of(self._about(pd, "resume", {"pd": pd}))
+
+    def restart(self, pd: str) -> Answer:
+        """Start the next generation of a PD, in the slots where others know it.
+
+        One that lives is stopped first. The report of its death, with `restarted`: the generation
+        that runs now.
+        """
+        return self._about(pd, "restart", {"pd": pd})
 
     # -- end ---------------------------------------------------------------------------------
 

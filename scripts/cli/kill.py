@@ -98,8 +98,8 @@ def sentence(action: dict[str, Any]) -> str:
 
 
 def _detail(key: str, value: object) -> str:
-    if key == "distance":
-        return f"distance {value}"
+    if key in ("distance", "generation", "seconds"):
+        return f"{key} {value}"
     return str(value) if isinstance(value, str) else f"{value} {key}"
 
 
