@@ -22,12 +22,12 @@ from caplab.kernel.core.tcb import TCB
 
 INTERVAL = 0.05
 """Seconds between two looks."""
-CLOSE = 0.02
+CLOSE = 0.01
 """The same, once it has grown."""
 MIB = 1 << 20
-ALERT = 8 * MIB
+ALERT = 4 * MIB
 """Growth from which on it is noted who does what."""
-LIMIT = 64 * MIB
+LIMIT = 32 * MIB
 """Growth that is somebody's fault."""
 STEP = 16 * MIB
 """Growth beyond what the first one has left behind that is somebody else's."""
