@@ -55,6 +55,7 @@ PRELOADED = (
     "google.protobuf.runtime_version",
     "google.protobuf.symbol_database",
     "multiprocessing.shared_memory",
+    "caplab.pd.resource",
     "caplab.pd.runtime",
     "caplab.kernel.host.line",
 )
