@@ -149,6 +149,7 @@ class ObjectType(IntEnum):
     SERVICE = 17
     DEVICE = 18
     RESSPC = 19
+    ADS = 20
     SLAB = 21
     """A page of untyped memory that pays for the root task's records."""
 
@@ -201,8 +202,16 @@ class Inv(IntEnum):
     PD_RDES = 94
     PD_FINISH_WORK = 95
     PD_CREATE = 96
+    MO_CONNECT = 97
+    EP_CONNECT = 98
+    ADS_CONNECT = 99
+    CPU_CONNECT = 100
     RESSPC_CONNECT = 101
     DEVICE_CLAIM = 112
+    ADS_ATTACH = 120
+    ADS_DETACH = 121
+    ADS_LIST = 122
+    ADS_COPY = 123
     RESSPC_MAP = 128
     RESSPC_CREATE = 129
     RESSPC_GIVE = 130
@@ -271,7 +280,7 @@ BADGE_OBJ_ID_NULL = (1 << 24) - 1
 """The object of a badge that names no resource: a request on an RDE."""
 CLIENT_MAX = (1 << 16) - 1
 """PD numbers that fit a badge."""
-PRICE_RESOURCE, PRICE_HOLD, PRICE_SPACE, PRICE_PD = 32, 32, 512, PAGE_SIZE
+PRICE_RESOURCE, PRICE_HOLD, PRICE_SPACE, PRICE_ADS, PRICE_VMR = 32, 32, 512, 512, 32
 """Bytes of untyped that the root task's records cost whoever asks; an RDE is a hold."""
 
 

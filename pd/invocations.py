@@ -518,6 +518,7 @@ def pd_create(
     path: Any,
     faults: Any,
     untyped: Any,
+    ads: Any,
     receive: SlotPath | None = None,
 ) -> Answer:
     """Make a PD that runs a program; it starts with PD_Start."""
@@ -535,10 +536,42 @@ def pd_create(
             "path": path,
             "faults": faults,
             "untyped": untyped,
+            "ads": ads,
         },
         (),
         receive,
     )
+
+
+def mo_connect(
+    transport: Transport, cptr: int, *, pages: Any, receive: SlotPath | None = None
+) -> Answer:
+    """Make a memory object.
+
+    seL4: seL4_Untyped_Retype
+    """
+    return invoke_map(transport, cptr, 97, {"pages": pages}, (), receive)
+
+
+def ep_connect(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
+    """Make an endpoint; its capability goes to the receive slot.
+
+    seL4: seL4_Untyped_Retype
+    """
+    return invoke_map(transport, cptr, 98, {}, (), receive)
+
+
+def ads_connect(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
+    """Make an address space that no PD has yet; its capability goes to the receive slot."""
+    return invoke_map(transport, cptr, 99, {}, (), receive)
+
+
+def cpu_connect(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
+    """Take the next thread of the caller's that it has taken none of yet.
+
+    seL4: seL4_Untyped_Retype
+    """
+    return invoke_map(transport, cptr, 100, {}, (), receive)
 
 
 def resspc_connect(
@@ -576,6 +609,44 @@ def device_claim(
     seL4: seL4_IRQControl_Get
     """
     return invoke_map(transport, cptr, 112, {"slot": slot}, (), receive)
+
+
+def ads_attach(
+    transport: Transport,
+    cptr: int,
+    frame: int,
+    *,
+    name: Any,
+    rights: Any,
+    receive: SlotPath | None = None,
+) -> Answer:
+    """Attach a memory object to an address space, under a name.
+
+    seL4: seL4_X86_Page_Map
+    """
+    return invoke_map(transport, cptr, 120, {"name": name, "rights": rights}, (frame,), receive)
+
+
+def ads_detach(
+    transport: Transport, cptr: int, *, name: Any, receive: SlotPath | None = None
+) -> Answer:
+    """Take an attachment out of an address space, and its memory from every PD that has it so.
+
+    seL4: seL4_X86_Page_Unmap
+    """
+    return invoke_map(transport, cptr, 121, {"name": name}, (), receive)
+
+
+def ads_list(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
+    """List what is attached to an address space, and which PDs have it."""
+    return invoke_map(transport, cptr, 122, {}, (), receive)
+
+
+def ads_copy(
+    transport: Transport, cptr: int, ads: int, *, receive: SlotPath | None = None
+) -> Answer:
+    """Attach everything that is in one address space to another, under the same names."""
+    return invoke_map(transport, cptr, 123, {}, (ads,), receive)
 
 
 def resspc_map(

@@ -29,6 +29,8 @@ from caplab.kernel.core import (
 from caplab.kernel.core.cap import Cap
 from caplab.kernel.core.outcome import Outcome
 from caplab.kernel.root import (
+    ads,
+    components,
     connect,
     device,
     directory,
@@ -94,7 +96,7 @@ _DEST = ("dest_index", "dest_depth", "src_index", "src_depth")
 _PATH = ("index", "depth")
 _TCB, _CNODE, _IRQ = ObjectType.TCB, ObjectType.CNODE, ObjectType.IRQ_HANDLER
 _FRAME, _PD, _DOMAIN = ObjectType.FRAME, ObjectType.PD, ObjectType.DOMAIN_SET
-_RESSPC = ObjectType.RESSPC
+_RESSPC, _ADS, _SERVICE = ObjectType.RESSPC, ObjectType.ADS, ObjectType.SERVICE
 
 INVOCATIONS: tuple[Invocation, ...] = (
     Invocation(Inv.TCB_SUSPEND, "tcb_suspend", _TCB, tcb.suspend),
@@ -281,9 +283,15 @@ INVOCATIONS: tuple[Invocation, ...] = (
         "pd_create",
         ObjectType.SERVICE,
         service.create_pd,
-        ("name", "run", "args", "threads", "devices", "serves", "path", "faults", "untyped"),
+        ("name", "run", "args", "threads", "devices", "serves", "path", "faults", "untyped", "ads"),
         body="msgpack",
     ),
+    Invocation(
+        Inv.MO_CONNECT, "mo_connect", _SERVICE, components.memory, ("pages",), body="msgpack"
+    ),
+    Invocation(Inv.EP_CONNECT, "ep_connect", _SERVICE, components.endpoint, body="msgpack"),
+    Invocation(Inv.ADS_CONNECT, "ads_connect", _SERVICE, components.address_space, body="msgpack"),
+    Invocation(Inv.CPU_CONNECT, "cpu_connect", _SERVICE, components.cpu, body="msgpack"),
     Invocation(
         Inv.RESSPC_CONNECT,
         "resspc_connect",
@@ -296,6 +304,18 @@ INVOCATIONS: tuple[Invocation, ...] = (
     Invocation(
         Inv.DEVICE_CLAIM, "device_claim", ObjectType.DEVICE, device.claim, ("slot",), body="msgpack"
     ),
+    Invocation(
+        Inv.ADS_ATTACH,
+        "ads_attach",
+        _ADS,
+        ads.attach_memory,
+        ("name", "rights"),
+        ("frame",),
+        "msgpack",
+    ),
+    Invocation(Inv.ADS_DETACH, "ads_detach", _ADS, ads.detach_memory, ("name",), body="msgpack"),
+    Invocation(Inv.ADS_LIST, "ads_list", _ADS, ads.listing, body="msgpack"),
+    Invocation(Inv.ADS_COPY, "ads_copy", _ADS, ads.copy, (), ("ads",), "msgpack"),
     Invocation(Inv.RESSPC_MAP, "resspc_map", _RESSPC, resspc.map_space, ("space",), body="msgpack"),
     Invocation(
         Inv.RESSPC_CREATE, "resspc_create", _RESSPC, resspc.create, ("object",), body="msgpack"
@@ -342,6 +362,7 @@ OBJECTS: dict[int, ModuleType] = {
     ObjectType.SERVICE: service,
     ObjectType.DEVICE: device,
     ObjectType.RESSPC: resspc,
+    ObjectType.ADS: ads,
     ObjectType.SLAB: ledger,
 }
 """Per type of object: the file whose `attach` and `detach` count its capabilities."""

@@ -123,7 +123,7 @@ def retype(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     at = -(-(untyped.base + used) // (1 << bits)) * (1 << bits)
     source.cap = cap._replace(badge=at + (len(slots) << bits) - untyped.base)
     for number, slot in enumerate(slots):
-        made = _make(k, caller, kind, size_bits, at + (number << bits), untyped.device)
+        made = make(k, caller, kind, size_bits, at + (number << bits), untyped.device)
         k.put(slot, made, source, caller.pd.name)
     return OK
 
@@ -169,7 +169,7 @@ def _slots(caller: TCB, words: tuple[int, ...]) -> list[Slot] | Result:
     return slots
 
 
-def _make(k: Kernel, caller: TCB, kind: int, size_bits: int, base: int, device: bool) -> Cap:
+def make(k: Kernel, caller: TCB, kind: int, size_bits: int, base: int, device: bool) -> Cap:
     """One new object and the original capability to it."""
     made: Any
     badge = 0

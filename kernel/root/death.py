@@ -19,7 +19,7 @@ from caplab.kernel.core.effects import Announce, Answer, Kill
 from caplab.kernel.core.outcome import Result
 from caplab.kernel.core.states import DEAD, JOB
 from caplab.kernel.core.sweep import Sweep
-from caplab.kernel.root import cleanup, extract, ledger, work
+from caplab.kernel.root import ads, cleanup, extract, ledger, work
 from caplab.kernel.root.cleanup import Aftermath
 from caplab.kernel.root.pd import regate
 from caplab.kernel.root.report import Report
@@ -120,6 +120,7 @@ class Burial(Sweep):
         pd.tcbs = []
         pd.endpoint = pd.notification = None
         pd.users.clear()
+        ads.leave(k, pd, self.cause)
         ledger.release(k, pd)
         pd.state = "dead"
         root.active = None

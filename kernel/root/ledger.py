@@ -74,7 +74,7 @@ def room(k: Kernel, root: RootTask, payer: PD, price: int) -> Slab | None:
         if slab.left >= price:
             return slab
     for source in payer.cspace.slots.values():
-        base = _carve(source)
+        base = carve(source, SLAB_BITS)
         if base is not None:
             slot = root.new_slot()
             slab = Slab(k.number("slab"), base, payer, slot)
@@ -84,14 +84,14 @@ def room(k: Kernel, root: RootTask, payer: PD, price: int) -> Slab | None:
     return None
 
 
-def _carve(source: Slot) -> int | None:
-    """The address of a page cut off an untyped, if that is what is there and it has one left."""
+def carve(source: Slot, bits: int) -> int | None:
+    """The address of so much cut off an untyped, if that is what is there and it has it left."""
     cap = source.cap
     if cap is None or cap.type != ObjectType.UNTYPED or cap.obj.device:
         return None
     used = cap.badge if caps.has_children(source) else 0
-    at: int = -(-(cap.obj.base + used) // PAGE_SIZE) * PAGE_SIZE
-    end: int = at + PAGE_SIZE - cap.obj.base
+    at: int = -(-(cap.obj.base + used) // (1 << bits)) << bits
+    end: int = at + (1 << bits) - cap.obj.base
     if end > 1 << cap.obj.bits:
         return None
     source.cap = cap._replace(badge=end)

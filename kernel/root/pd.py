@@ -32,6 +32,7 @@ from caplab.kernel.root.work import Queue
 
 if TYPE_CHECKING:
     from caplab.kernel.core.kernel import Kernel
+    from caplab.kernel.root.ads import ADS
     from caplab.kernel.root.ledger import Slab
     from caplab.kernel.root.report import Report
     from caplab.kernel.root.restart import Again
@@ -49,6 +50,8 @@ NAMES_MAX = ROOT_SLOTS - SLOT_FIRST_ROOT
 """Capabilities that a PD can begin with: the root task's half of its CSpace."""
 ROOT_GUARD = guard_word(0, WORD_BITS - ROOT_RADIX)
 MAX_PDS = 1024
+VMR = "vmr"
+"""The service that is the PD's own address space: `rdes: [vmr]` gives the ADS capability."""
 DOMAIN = "domain"
 """The service that is the core's: `rdes: [domain]` gives the DomainSet capability, which seL4
 gives to its root task."""
@@ -127,6 +130,10 @@ class PD:
         """Capabilities to it; one that was never started ends with the last but its own."""
         self.users: list[PD] = []
         """PDs whose manifest entry uses this one; they are stopped before it."""
+        self.ads: ADS | None = None
+        """Its address space; none once it is dead."""
+        self.cpus_taken = 0
+        """Spare threads it has asked the service `cpu` for."""
         self.restarts = 0
         """How often a policy has restarted it, in all generations."""
         self.again: Again | None = None
@@ -164,6 +171,16 @@ class PD:
                 return self.cspace.slot(index)
         return None
 
+    @property
+    def room(self) -> int:
+        """How many capabilities the root task can still give it."""
+        slots = self.cspace.slots
+        taken = sum(
+            (slot := slots.get(index)) is not None and slot.cap is not None
+            for index in range(SLOT_FIRST_ROOT, ROOT_SLOTS)
+        )
+        return ROOT_SLOTS - SLOT_FIRST_ROOT - taken
+
     def claim(self, slot: Slot) -> None:
         """A slot is about to be filled: a name that still meant what was in it means nothing."""
         if slot.cause is not None:
@@ -183,8 +200,12 @@ class PD:
         }
 
 
-def create(k: Kernel, root: RootTask, name: str, spec: dict[str, Any]) -> PD:
+def create(
+    k: Kernel, root: RootTask, name: str, spec: dict[str, Any], ads: ADS | None = None
+) -> PD:
     """Make a PD with its CSpace, TCBs, own capabilities and work notification; not started.
+
+    It has the address space `ads`, otherwise one of its own.
 
     The fixed slots (abi SLOT_*) hold the first TCB, the CNode, the PD's own root-task capability
     and its work notification; `tcb.N` name the spare TCBs.
@@ -217,9 +238,12 @@ def create(k: Kernel, root: RootTask, name: str, spec: dict[str, Any]) -> PD:
     for tcb in pd.tcbs[1:]:
         give(k, pd, f"tcb.{tcb.index}", Cap(ObjectType.TCB, tcb, Rights.ALL), None, "root")
     give_memory(k, root, pd)
+    root.move_in(k, pd, ads)
     for service in spec.get("rdes") or ():
         if service == DOMAIN:
             cap = Cap(ObjectType.DOMAIN_SET, k.domains, Rights.ALL)
+        elif service == VMR:
+            cap = Cap(ObjectType.ADS, pd.ads, Rights.ALL)
         else:
             cap = Cap(ObjectType.SERVICE, root.services[service], Rights.ALL)
         give(k, pd, f"rde:{service}", cap, None, "root")

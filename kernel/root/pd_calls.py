@@ -79,12 +79,20 @@ def info(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 
     Object: PD
     Rights: Read
-    Answer: the row `ps` shows
+    Answer: the row `ps` shows, and number: the PD's; creator: that of the PD that made it (0: the
+        manifest, or dead); ads: of its address space (0: it is dead)
     Errors: INVALID_CAPABILITY
     """
     if not cap.rights & Rights.READ:
         return error(Status.INVALID_CAPABILITY, 0)
-    return Result(body=msgpack.packb(look.row(cap.obj)))
+    one: PD = cap.obj
+    creator = _root(k).latest.get(one.spec.get("creator", ""))
+    more = {
+        "number": one.number,
+        "creator": creator.number if creator is not None and creator.alive else 0,
+        "ads": one.ads.number if one.ads is not None else 0,
+    }
+    return done(**look.row(one), **more)
 
 
 def install(k: Kernel, caller: TCB, cap: Cap) -> Outcome:

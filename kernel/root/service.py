@@ -24,11 +24,14 @@ from caplab.kernel.root import bodies, connect, holds, pd, space
 if TYPE_CHECKING:
     from caplab.kernel.core.kernel import Kernel
     from caplab.kernel.core.tcb import TCB
+    from caplab.kernel.root.ads import ADS
     from caplab.kernel.root.pd import PD
     from caplab.kernel.root.task import RootTask
 
 _NONE = type(None)
-SERVICES = ("pd", "resspc")
+SERVICES = ("pd", "resspc", "mo", "ep", "ads", "cpu")
+SHARED_MAX = 256
+"""Attachments of an address space that a new PD may share."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}\Z")
 
 
@@ -60,9 +63,11 @@ def create_pd(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         space it serves (`space`), or nothing; path: code roots, the caller's when left out;
         faults: pointer to an endpoint that the PD's faults go to, with the badge they have there;
         untyped: pointer to untyped memory of the caller's, which pays for what the PD makes and
-        can be used again when that is gone; receive slot: where the PD capability goes
+        can be used again when that is gone; ads: pointer to the address space that it shares,
+        otherwise it has one of its own; receive slot: where the PD capability goes
     Answer:    pd: its number; endpoint: slot of the master copy of the endpoint it serves, or 0;
-        space: number of the space it serves, or 0; rde: slot of the caller's RDE for it, or 0
+        space: number of the space it serves, or 0; rde: slot of the caller's RDE for it, or 0;
+        ads: number of its address space
     Errors:    TRUNCATED_MESSAGE, INVALID_ARGUMENT with the argument's position, RANGE_ERROR
         (threads, or a receive slot outside the own half), ILLEGAL_OPERATION (another service),
         DELETE_FIRST (the name is taken, or the receive slot is full), FAILED_LOOKUP (no receive
@@ -79,6 +84,7 @@ def create_pd(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         "path": (list, _NONE),
         "faults": (int, _NONE),
         "untyped": (int, _NONE),
+        "ads": (int, _NONE),
     }
     arguments = bodies.unpack(caller, kinds)
     if isinstance(arguments, Result):
@@ -89,6 +95,8 @@ def create_pd(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     refused = _refusal(k, root, caller.pd, arguments)
     if refused is not None:
         return refused
+    if arguments["ads"] is not None and _home(caller, arguments["ads"]) is None:
+        return error(Status.INVALID_ARGUMENT, 9)
     given = _given(caller, arguments)
     if isinstance(given, Result):
         return given
@@ -96,13 +104,15 @@ def create_pd(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     if isinstance(slot, Result):
         return slot
     spec = {**_spec(caller.pd, arguments), "priority": caller.priority, "domain": caller.domain}
-    made = pd.create(k, root, arguments["name"], spec)
+    made = pd.create(k, root, arguments["name"], spec, _home(caller, arguments["ads"]))
     for name, source in given.items():
         assert source.cap is not None
         pd.give(k, made, name, caps.masked(source.cap, pd.CLIENT_RIGHTS), source, caller.pd.name)
     pd.handled(made)
     k.put(slot, Cap(ObjectType.PD, made, Rights.ALL), None, "root")
-    answer = {"pd": made.number, "endpoint": 0, "space": 0, "rde": 0}
+    answer = {"pd": made.number, "endpoint": 0, "space": 0, "rde": 0, "ads": 0}
+    if made.ads is not None:
+        answer["ads"] = made.ads.number
     served = connect.serve(k, root, made)
     if served is not None:
         hold = holds.give(k, served, BADGE_OBJ_ID_NULL, caller.pd, None)
@@ -114,6 +124,16 @@ def create_pd(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         copy = caps.masked(made.master.cap, pd.CLIENT_RIGHTS)
         answer["endpoint"] = pd.give(k, caller.pd, None, copy, made.master, "root")
     return Result(body=msgpack.packb(answer), landed=(slot.index,))
+
+
+def _home(caller: TCB, cptr: int | None) -> ADS | None:
+    """The address space a pointer names, if it may be shared and a new PD has room for it all."""
+    slot = cspace.lookup(caller, cptr) if cptr is not None else None
+    cap = slot.cap if slot is not None else None
+    if cap is None or cap.type != ObjectType.ADS or not cap.rights & Rights.WRITE:
+        return None
+    found: ADS = cap.obj
+    return found if len(found.attached) <= SHARED_MAX else None
 
 
 def _spec(creator: PD, arguments: dict[str, Any]) -> dict[str, Any]:

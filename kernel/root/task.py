@@ -17,6 +17,7 @@ from caplab.kernel.core.outcome import Result
 from caplab.kernel.core.states import INACTIVE
 from caplab.kernel.core.tcb import TCB
 from caplab.kernel.root import (
+    ads,
     connect,
     death,
     extract,
@@ -30,6 +31,7 @@ from caplab.kernel.root import (
     truths,
     work,
 )
+from caplab.kernel.root.ads import ADS
 from caplab.kernel.root.device import Device
 from caplab.kernel.root.pd import PD, regate
 from caplab.kernel.root.report import Report
@@ -65,6 +67,7 @@ class RootTask:
         self.types: dict[str, int] = {}
         """Codes of the types of resource that servers serve."""
         self.next_space, self.next_type = FIRST_SPACE, FIRST_DYNAMIC_TYPE
+        self.address_spaces: dict[int, ADS] = {}
         self.models: dict[int, deque[list[str]]] = {}
         """Rows of models that were asked for and not fetched yet."""
         self.cleanup: dict[str, Any] = {}
@@ -103,6 +106,10 @@ class RootTask:
         """The host's name for a memory object."""
         return f"{self.shm_prefix}{number}"
 
+    def move_in(self, k: Kernel, one: PD, home: ADS | None) -> None:
+        """Let a new PD have an address space, its own or another's."""
+        ads.enter(k, one, home if home is not None else ads.make(k, None))
+
     def restart(self, k: Kernel, target: PD, request: int) -> str:
         """An operator wants another generation of a PD; the answer is why not, if so."""
         return restart.ask(k, self, target, request)
@@ -127,7 +134,11 @@ class RootTask:
 
     def describe(self) -> list[Any]:
         """The root task's part of the capability state; that a PD was heard of is statistics."""
-        return [*(look.record(one) for one in self.pds.values()), space.describe(self)]
+        return [
+            *(look.record(one) for one in self.pds.values()),
+            space.describe(self),
+            ads.describe(self),
+        ]
 
     # -- events -----------------------------------------------------------------------------
 
@@ -258,6 +269,8 @@ class RootTask:
             holds.resource_reclaimed(k, record, cause)
         elif isinstance(record, Space):
             holds.start_destruction(k, record, cause)
+        else:
+            ads.reclaimed(k, record, cause)
 
     def act(self, k: Kernel, action: str, target: str, maker: int) -> None:
         report = self.active

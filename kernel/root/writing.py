@@ -131,15 +131,17 @@ class Writing(Job):
         cap, pd = slot.cap, slot.cnode.pd
         if cap is None or cap.type != ObjectType.FRAME or pd_id(pd.number) not in self.nodes:
             return
+        if pd.ads is None:  # the root task's hold for an address space
+            return
         mo: MO = cap.obj
         name = resource_id("MO", SPACE_MO, mo.number)
         self._node("RESOURCE", name, "MO", f"{mo.base or 0:#x}_{mo.pages}_{PAGE_BITS}")
         self._edge("SUBSET", name, space_id("MO", SPACE_MO))
         self._edge("HOLD", pd_id(pd.number), name)
         if pd.number in mo.granted:
-            home = self._node("RESOURCE_SPACE", space_id("ADS", pd.number), "ADS")
+            home = self._node("RESOURCE_SPACE", space_id("ADS", pd.ads.number), "ADS")
             self._edge("HOLD", pd_id(pd.number), home)
-            vmr = self._node("RESOURCE", resource_id("VMR", pd.number, mo.number), "VMR")
+            vmr = self._node("RESOURCE", resource_id("VMR", pd.ads.number, mo.number), "VMR")
             self._edge("SUBSET", vmr, home)
             self._edge("HOLD", pd_id(pd.number), vmr)
             self._edge("MAP", vmr, name)

@@ -173,6 +173,7 @@ class PdService(Capability):
         path: Sequence[str] | None = None,
         faults: Endpoint | None = None,
         untyped: int = CHILD_UNTYPED,
+        ads: Capability | None = None,
     ) -> Child:
         """Make a PD; it runs from `start` on. `run` is what the manifest's key takes.
 
@@ -181,7 +182,8 @@ class PdService(Capability):
         master copy to mint its clients' capabilities from. `faults` is the endpoint that its
         faults are sent to, with Write and Grant or GrantReply and the badge they have there.
         `untyped` are the bytes of untyped memory that pay for what it makes, rounded up to a power
-        of two. They come out of the own untyped memory, and back when the child has ended.
+        of two. They come out of the own untyped memory, and back when the child has ended. `ads` is
+        the address space it shares; it has one of its own if None.
 
         Errors: DeleteFirst (a PD of that name lives), InvalidArgument (first word: which),
         RangeError (threads), NotEnoughMemory (too many PDs), OutOfUntyped
@@ -201,6 +203,7 @@ class PdService(Capability):
                 path=None if path is None else list(path),
                 faults=None if faults is None else faults.slot,
                 untyped=None if memory is None else memory.slot,
+                ads=None if ads is None else ads.slot,
                 receive=slot_path(slot),
             )
             made = fields(self.checked(answer, "PD_Create").data)

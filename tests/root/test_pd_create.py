@@ -36,7 +36,7 @@ def test_a_pd_is_made_but_not_started() -> None:
     lab, boss = parent()
     answer = ok(create(boss))
     child = lab.pd("child")
-    assert answer.map == {"pd": child.number, "endpoint": 0, "space": 0, "rde": 0}
+    assert answer.map == {"pd": child.number, "endpoint": 0, "space": 0, "rde": 0, "ads": 3}
     assert answer.extra == (30,)
     assert boss.cap(30).obj is child
     assert boss.cap(30).rights == Rights.ALL
@@ -138,7 +138,7 @@ def test_an_argument_nobody_knows_is_refused() -> None:
     _, boss = parent()
     body = bytes.fromhex("81") + b"\xa5color\x01"
     answer = refused(Status.INVALID_ARGUMENT, boss.call, "rde:pd", body, label=96, slot=30)
-    assert answer.words == (9,)
+    assert answer.words == (10,)
 
 
 @pytest.mark.parametrize("body", [b"\xc1", b"\x93\x01", b"\x01", b"\x81\xa1a", b"\xd9\x05\xff"])

@@ -13,7 +13,7 @@ UNTYPED, TCB, FRAME = ObjectType.UNTYPED, ObjectType.TCB, ObjectType.FRAME
 # What lies in the caller's slots.
 ENDPOINT, BELL, PAGE, IRQ, BADGED, CHILD, SAVED, NODE = range(20, 28)
 DEVICE, SPARE, MEMORY, SPLIT, OF_SPLIT, DEAD_TCB, WEAK, BOUND = range(28, 36)
-SPACE, PAGED = 36, 37
+SPACE, PAGED, HOME = 36, 37, 38
 FREE = 40
 EMPTY, NOWHERE, HUGE = 99, 5000, 2**64 - 1
 INSIDE = 1
@@ -28,7 +28,7 @@ LOT, CAR = 16, 17
 PDS: dict[str, dict[str, Any]] = {
     "boss": {
         "serves": {"space": "LOT"},
-        "rdes": ["pd", "domain", "resspc"],
+        "rdes": ["pd", "domain", "resspc", "mo", "ep", "ads", "vmr", "cpu"],
         "devices": ["uart0", "uart1"],
         "threads": 2,
         "manages": ["other", "dead", "paged"],
@@ -68,6 +68,7 @@ def world(**spec: Any) -> tuple[Lab, Thread]:
     device = Cap(int(UNTYPED), Untyped(lab.k.number("untyped"), 1 << 40, 16, device=True), 15)
     lab.k.put(boss.pd.cspace.slot(DEVICE), device, None, "root")
     _make_spaces(boss)
+    _make_homes(boss)
     lab["dead"].call("boss", caps=[SLOT_TCB])
     ok(boss.recv(slot=DEAD_TCB))
     lab.die("dead")
@@ -80,6 +81,13 @@ def world(**spec: Any) -> tuple[Lab, Thread]:
     ok(boss.recv())
     lab["boss"].call("fs")
     return lab, boss
+
+
+def _make_homes(boss: Thread) -> None:
+    """Two address spaces, each with something attached; one of them is the PD's own."""
+    ok(boss.invoke("ads_connect", "rde:ads", receive=HOME))
+    for home, name in (("rde:vmr", "stack"), (HOME, "heap")):
+        ok(boss.invoke("ads_attach", home, caps=[PAGE], name=name, rights=15))
 
 
 def _make_spaces(boss: Thread) -> None:
