@@ -201,15 +201,9 @@ class Defaults(BaseModel):
         default=None,
         description="what other PDs can use of it: `endpoint`, or resources of a type it manages",
     )
-    rdes: Annotated[
-        list[Literal["pd", "resspc", "domain"]],
-        NotBuilt(
-            values=tuple(
-                (kind, "only pd, resspc and domain are built")
-                for kind in ("mo", "ep", "vmr", "ads", "cpu")
-            )
-        ),
-    ] = _names("root-task services it may ask for")
+    rdes: list[Literal["pd", "resspc", "mo", "ep", "ads", "vmr", "cpu", "domain"]] = _names(
+        "root-task services it may ask for"
+    )
     devices: list[Name] = _names("the UARTs it drives")
     threads: int = Field(default=1, ge=1, le=32, description="how many TCBs it has")
     role: Literal["server", "client"] | None = Field(

@@ -102,14 +102,6 @@ class PD:
         self.work = Queue()
         self.fetched: dict[int, WorkItem] = {}
         """Items of work it has been told of, by number, until they are done."""
-        self.linked: dict[int, None] = {}
-        """Numbers of the PDs that die with it."""
-        self.holds: dict[int, Hold] = {}
-        """Resources it holds and RDEs it has, by badge."""
-        self.spaces: dict[int, Space] = {}
-        """Resource spaces it manages, by number."""
-        self.slabs: dict[int, Slab] = {}
-        """Pages with room for records that it paid for."""
         self.notification: Notification | None = None
         self.arms: list[Arm] = []
         self.crash: str | None = None
@@ -130,6 +122,20 @@ class PD:
         """Capabilities to it; one that was never started ends with the last but its own."""
         self.users: list[PD] = []
         """PDs whose manifest entry uses this one; they are stopped before it."""
+        self.calls_ended = 0
+        self.caps_ended = 0
+        self._has_nothing()
+
+    def _has_nothing(self) -> None:
+        """What it has of resources, and what becomes of it after its end."""
+        self.linked: dict[int, None] = {}
+        """Numbers of the PDs that die with it."""
+        self.holds: dict[int, Hold] = {}
+        """Resources it holds and RDEs it has, by badge."""
+        self.spaces: dict[int, Space] = {}
+        """Resource spaces it manages, by number."""
+        self.slabs: dict[int, Slab] = {}
+        """Pages with room for records that it paid for."""
         self.ads: ADS | None = None
         """Its address space; none once it is dead."""
         self.cpus_taken = 0
@@ -140,8 +146,6 @@ class PD:
         """Dead, and the next generation waits for its time."""
         self.asked: list[int] = []
         """Operators who asked for another generation."""
-        self.calls_ended = 0
-        self.caps_ended = 0
 
     @property
     def calls(self) -> int:
