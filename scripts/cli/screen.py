@@ -7,8 +7,8 @@ import sys
 from caplab.scripts.cli import show
 from caplab.scripts.cli.plain import PlainText
 
-LINE_MAX = 4096
-"""Bytes of a PD's line that are shown before it is broken."""
+LINE_MAX = 1024
+"""Bytes of a PD's line that are shown; how much more there was is said."""
 
 
 KERNEL = b"kernel: "
@@ -25,6 +25,8 @@ class Screen:
         self._shared = os.isatty(1) and os.isatty(2)
         self._inside_line = False
         self._unfinished: dict[str, bytes] = {}
+        self._cut: dict[str, int] = {}
+        """Bytes of unfinished lines that will not be shown."""
 
     def console(self, data: bytes) -> None:
         """Bytes of a UART, as they are for a terminal, and plain for anything else."""
@@ -61,14 +63,18 @@ class Screen:
                 self.say(show.harmless(line.removeprefix(KERNEL).decode(errors="replace")))
 
     def _finished(self, source: str, data: bytes) -> list[bytes]:
-        """The lines that are whole with this, or too long to wait for their ends."""
-        *lines, rest = (self._unfinished.pop(source, b"") + data).split(b"\n")
-        while len(rest) > LINE_MAX:
-            lines.append(rest[:LINE_MAX])
-            rest = rest[LINE_MAX:]
+        """The lines that are whole with this, each as far as it is shown."""
+        start = self._unfinished.pop(source, b"")
+        *lines, rest = (start + data).split(b"\n")
+        whole = []
+        for line in lines:
+            more = self._cut.pop(source, 0) + max(0, len(line) - LINE_MAX)
+            whole.append(line[:LINE_MAX] + (b" ... and %d bytes more" % more if more else b""))
         if rest:
-            self._unfinished[source] = rest
-        return lines
+            self._unfinished[source] = rest[:LINE_MAX]
+        if len(rest) > LINE_MAX:
+            self._cut[source] = self._cut.get(source, 0) + len(rest) - LINE_MAX
+        return whole
 
     def finish(self) -> None:
         """Show what still waited for the end of its line."""

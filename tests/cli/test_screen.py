@@ -24,13 +24,15 @@ def test_what_has_no_end_is_shown_at_the_end(capfd: pytest.CaptureFixture[str]) 
     assert capfd.readouterr().err == "two | too\none | unfinished\ntwo | also\n"
 
 
-def test_a_line_without_end_is_broken_and_never_kept_whole(
+def test_a_line_too_long_is_cut_and_says_how_much_more_there_was(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     screen = Screen()
-    screen.printed("pd", b"x" * (LINE_MAX * 3 + 5))
-    shown = capfd.readouterr().err.splitlines()
-    assert [len(line) for line in shown] == [LINE_MAX + len("pd | ")] * 3
+    for piece in (b"x" * LINE_MAX, b"y" * 5, b"z" * LINE_MAX, b"\nshort\n" + b"w" * (LINE_MAX + 1)):
+        screen.printed("pd", piece)
+    assert capfd.readouterr().err == f"pd | {'x' * LINE_MAX} ... and 1029 bytes more\npd | short\n"
+    screen.finish()
+    assert capfd.readouterr().err == f"pd | {'w' * LINE_MAX} ... and 1 bytes more\n"
 
 
 def test_of_the_kernel_only_what_it_means_to_be_read_is_shown(
