@@ -183,7 +183,11 @@ def use(
     if name == FAULT_HANDLER or not server.default_space or server.master is None:
         pd.use(k, client, name, server, at)
         return
-    one = root.spaces[server.default_space]
+    one = root.spaces.get(server.default_space)
+    if one is None or one.cause is not None:
+        # It lives, and its space was taken away or destroyed.
+        pd.use(k, client, name, server, at, k.cause(Status.REVOKED, server))
+        return
     hold = holds.give(k, one, BADGE_OBJ_ID_NULL, client, None, at)
     assert not isinstance(hold, Status), "there was room for it"
     holds.name_rde(one, client, hold, name)

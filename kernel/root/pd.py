@@ -20,7 +20,7 @@ from caplab.kernel.abi import (
     Rights,
     Status,
 )
-from caplab.kernel.core.cap import Cap, Slot, guard_word
+from caplab.kernel.core.cap import Cap, Cause, Slot, guard_word
 from caplab.kernel.core.cnode import CNode
 from caplab.kernel.core.effects import Spawn
 from caplab.kernel.core.endpoint import Endpoint
@@ -311,16 +311,24 @@ def give(k: Kernel, pd: PD, name: str | None, cap: Cap, source: Slot | None, ori
     return slot.index
 
 
-def use(k: Kernel, client: PD, name: str, server: PD, at: Slot | None = None) -> None:
+def use(
+    k: Kernel,
+    client: PD,
+    name: str,
+    server: PD,
+    at: Slot | None = None,
+    gone: Cause | None = None,
+) -> None:
     """Give a client its badged copy of a server's endpoint, under the client's name for it.
 
-    It goes to the slot `at`, if one is said. Of a server that is dead it is a dead one, which a
-    restart replaces.
+    It goes to the slot `at`, if one is said. Of a server that is dead, or where `gone` says why
+    there is nothing to use, it is a dead one, which a restart replaces.
     """
     source, endpoint = server.master, server.endpoint
-    if source is None:
-        endpoint = Endpoint(k.number("endpoint"))
-        endpoint.owner, endpoint.cause = server, k.cause(Status.DIED_BEFORE_RECV, server)
+    if source is None or gone is not None:
+        source, endpoint = None, Endpoint(k.number("endpoint"))
+        endpoint.owner = server
+        endpoint.cause = gone or k.cause(Status.DIED_BEFORE_RECV, server)
     badge = server.next_badge
     server.next_badge += 1
     cap = Cap(ObjectType.ENDPOINT, endpoint, CLIENT_RIGHTS, badge)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from caplab.kernel.abi import SLOT_CNODE, SLOT_PD, SLOT_TCB, ObjectType, Sys
+from caplab.kernel.core.events import Started
 from lab import Lab, ok
 
 SYSTEM = {
@@ -257,3 +258,67 @@ def test_faults_and_their_handlers_leave_the_collector_nothing(system: Make) -> 
     lab.die("b")
     lab.die("fs")
     assert lab["c"].woken().status
+
+
+CHAIN = {
+    "low": {"serves": {"space": "LOW"}, "rdes": ["resspc"], "restart": "always"},
+    "high": {"serves": {"space": "HIGH"}, "rdes": ["resspc", "vmr"], "uses": {"low": "low"}},
+    "app": {"uses": {"high": "high", "low": "low"}, "restart": "always"},
+}
+
+
+def resources_live(lab: Lab) -> None:
+    """Spaces, holds, work, a model and attachments, all given back or lost with the dead."""
+    low, high, app = lab["low"], lab["high"], lab["app"]
+    for server, to in ((low, high), (high, app), (low, app)):
+        made = ok(server.invoke("resspc_create", "space", object=None)).map["object"]
+        ok(server.invoke("resspc_give", "space", object=made, pd=to.pd.number))
+    ok(
+        high.invoke(
+            "resspc_map", "space", space=ok(low.invoke("resspc_info", "space")).map["space"]
+        )
+    )
+    ok(high.invoke("resspc_connect", "rde:resspc", caps=["server"], type_name="X", receive=30))
+    high.alloc(ObjectType.FRAME, 31)
+    ok(high.invoke("ads_attach", "rde:vmr", caps=[31], name="page", rights=15))
+    ok(high.invoke("ads_detach", "rde:vmr", name="page"))
+    lab.ask("graph", timeout=1)
+    for server in (low, high):
+        for item in ok(server.pd_call("get_work")).map["items"]:
+            ok(server.pd_call("finish_work", id=item["id"]))
+    lab.work()
+    ok(high.delete(30))
+    lab.work()
+    ok(low.revoke("untyped"))
+    lab.work()
+
+
+def test_resources_that_come_and_go_leave_the_collector_nothing(system: Make) -> None:
+    lab = system(CHAIN)
+    for _ in range(3):
+        resources_live(lab)
+        request = lab.ask("kill", pd="low", pd_depth=0, space_depth=1)
+        lab.die("low")
+        lab.die("app")
+        lab.pass_time(61)
+        assert request in lab.answers
+        for name in ("low", "app"):
+            pd = lab.pd(name)
+            lab.step(Started(lab.now, pd.number, 1000 + pd.number))
+        lab.die("high", 0)
+        lab.operator("restart", pd="high")
+        lab.step(Started(lab.now, lab.pd("high").number, 7))
+        lab.pass_time(61)
+
+
+def test_a_death_that_takes_others_with_it_leaves_the_collector_nothing(system: Make) -> None:
+    lab = system({name: {**entry, "restart": "no"} for name, entry in CHAIN.items()})
+    resources_live(lab)
+    lab.ask("kill", pd="low", pd_depth="all", space_depth="all")
+    lab.die("low")
+    lab.die("high")
+    lab.die("app")
+    lab.pass_time(3)
+    assert not lab.root.spaces
+    lab.ask("down")
+    assert lab.k.finished

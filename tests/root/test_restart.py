@@ -368,3 +368,18 @@ def test_an_arm_fires_in_the_first_generation_only() -> None:
     app = started(lab, "app")
     for _ in range(3):
         ok(app.pd_call("lookup"))
+
+
+def test_a_client_that_comes_back_to_a_server_without_its_space_is_told_so() -> None:
+    lab = Lab(
+        {
+            "lot": {"serves": {"space": "LOT"}},
+            "car": {"uses": {"lot": "lot"}, "restart": "always"},
+        }
+    )
+    ok(ask(lab["lot"], "destroy"))
+    lab.die("car")
+    lab.pass_time(1)
+    answer = started(lab, "car").call("lot")
+    assert answer is not None
+    assert (answer.status, answer.blames) == (Status.REVOKED, "lot")
