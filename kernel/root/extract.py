@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from caplab.kernel.root import work
 from caplab.kernel.root.work import WorkItem
-from caplab.kernel.root.writing import PAGE, Writing
+from caplab.kernel.root.writing import Writing
 
 if TYPE_CHECKING:
     from caplab.kernel.core.kernel import Kernel
@@ -98,14 +98,3 @@ def _conclude(k: Kernel, root: RootTask, found: Extraction) -> None:
         found.over = True
         found.deadline = None
         k.jobs.append(Writing(root, found))
-
-
-def page(root: RootTask, number: int) -> dict[str, Any] | None:
-    """The next rows of a model that has more."""
-    rest = root.models.get(number)
-    if rest is None:
-        return None
-    rows = [rest.popleft() for _ in range(min(PAGE, len(rest)))]
-    if not rest:
-        del root.models[number]
-    return {"model": number, "rows": rows, "more": bool(rest)}

@@ -12,7 +12,7 @@ from caplab.kernel.core.cap import Cap
 from caplab.kernel.core.effects import Answer, Continue, Kill
 from caplab.kernel.core.outcome import Result
 from caplab.kernel.core.states import DEAD, RUNNING
-from caplab.kernel.root import caps, death, extract, look, pd, space, stop
+from caplab.kernel.root import caps, death, extract, look, pd, space, stop, writing
 from caplab.kernel.root.death import signal_name, signal_number
 from caplab.kernel.root.pd import PD, Arm, regate
 from caplab.kernel.root.report import Report
@@ -289,7 +289,7 @@ def _graph(k: Kernel, root: RootTask, event: Operator) -> None:
     """The model state, or the next rows of one that was too long for one answer."""
     number = event.command.get("model")
     if number is not None:
-        body = extract.page(root, number) if isinstance(number, int) else None
+        body = writing.page(root, number) if isinstance(number, int) else None
         if body is None:
             refuse(k, event, "no-such-model", f"no model `{number}` has more rows")
         else:

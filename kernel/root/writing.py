@@ -42,7 +42,7 @@ class Writing(Job):
 
     __slots__ = (
         *("cnodes", "edges", "found", "nodes", "resources", "root", "rows", "said", "slots"),
-        "spaces",
+        *("spaces", "told"),
     )
 
     def __init__(self, root: RootTask, found: Extraction) -> None:
@@ -56,7 +56,8 @@ class Writing(Job):
         self.cnodes: deque[CNode] = deque()
         self.slots: deque[Slot] = deque()
         self.said: Reading | None = None
-        self.rows: list[list[str]] = []
+        self.rows: deque[list[str]] = deque()
+        self.told: deque[Row] | None = None
 
     def run(self, k: Kernel, units: int) -> bool:
         while units > 0:
@@ -76,6 +77,10 @@ class Writing(Job):
             elif self.found.said:
                 space, rows = self.found.said.popitem()
                 self.said = Reading(space, rows)
+            elif self.told is None:
+                self.told = deque(self.nodes.values())
+            elif self.told:
+                self.rows.append(list(self.told.popleft()))
             elif self.edges:
                 self._keep(*self.edges.popitem())
             else:
@@ -176,44 +181,51 @@ class Writing(Job):
         space = self.root.spaces.get(said.space)
         if space is None or space.manager is None:
             self.said = None
-            return
-        if said.rows:
+        elif said.rows:
             row = checked(self.root, space, said.rows.popleft())
             if row is None:
                 self.found.marked[space.manager.name] = "lying"
                 self.said = None
-                return
-            said.read.append(row)
+            else:
+                said.read.append(row)
+        elif said.read:
+            self._believe(space, *said.read.popleft())
+        else:
+            self.said = None
+
+    def _believe(self, space: Space, number: int, extra: str, maps: list[tuple[int, int]]) -> None:
+        name = space_id(space.type_name, space.number)
+        if number:
+            name = resource_id(space.type_name, space.number, number)
+        if name not in self.nodes:
             return
-        for number, extra, maps in said.read:
-            name = space_id(space.type_name, space.number)
-            if number:
-                name = resource_id(space.type_name, space.number, number)
-            if name in self.nodes and extra:
-                self.nodes[name] = (*self.nodes[name][:6], extra)
-            for below, target in maps:
-                other = self.root.spaces.get(below)
-                to = resource_id(other.type_name, below, target) if other is not None else ""
-                if name in self.nodes and to in self.nodes:
-                    self._edge("MAP", name, to)
-        self.said = None
+        if extra:
+            self.nodes[name] = (*self.nodes[name][:6], extra)
+        for below, target in maps:
+            other = self.root.spaces.get(below)
+            if other is not None:
+                self._edge("MAP", name, resource_id(other.type_name, below, target))
 
     def done(self, k: Kernel) -> None:
         found, root = self.found, self.root
-        rows = [*map(list, self.nodes.values()), *reversed(self.rows)]
-        rest = deque(rows[PAGE:])
-        if rest:
-            root.models[found.number] = rest
-            while len(root.models) > KEPT:
-                del root.models[next(iter(root.models))]
-        marked = [{"pd": pd, "why": why} for pd, why in found.marked.items()]
-        body = {
-            "model": found.number,
-            "rows": rows[:PAGE],
-            "marked": marked,
-            "more": bool(rest),
-        }
+        root.models[found.number] = self.rows
+        while len(root.models) > KEPT:
+            del root.models[next(iter(root.models))]
+        body = page(root, found.number)
+        assert body is not None
+        body["marked"] = [{"pd": pd, "why": why} for pd, why in found.marked.items()]
         k.effects.append(Answer(found.request, body))
+
+
+def page(root: RootTask, number: int) -> dict[str, Any] | None:
+    """The next rows of a model that has more."""
+    rest = root.models.get(number)
+    if rest is None:
+        return None
+    rows = [rest.popleft() for _ in range(min(PAGE, len(rest)))]
+    if not rest:
+        del root.models[number]
+    return {"model": number, "rows": rows, "more": bool(rest)}
 
 
 class Reading:
@@ -224,7 +236,7 @@ class Reading:
     def __init__(self, space: int, rows: list[Any]) -> None:
         self.space = space
         self.rows = deque(rows)
-        self.read: list[Said] = []
+        self.read: deque[Said] = deque()
 
 
 def checked(root: RootTask, space: Space, row: Any) -> Said | None:
