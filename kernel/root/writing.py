@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from caplab.kernel.abi import (
     BADGE_OBJ_ID_NULL,
+    FIRST_SPACE,
     PAGE_SIZE,
     SPACE_CPU,
     SPACE_MO,
@@ -258,8 +259,13 @@ def checked(root: RootTask, space: Space, row: Any) -> Said | None:
 
 def _maps_to(root: RootTask, space: Space, below: Any, number: Any) -> bool:
     """May a resource of the space rest on that one? Its manager must hold it, or serve it too."""
-    other = root.spaces.get(below) if isinstance(below, int) else None
-    if other is None or below not in space.maps or not isinstance(number, int):
+    if not isinstance(below, int) or not isinstance(number, int):
+        return False
+    other = root.spaces.get(below)
+    if other is None:
+        # It was taken away, and nobody told who is built on it.
+        return FIRST_SPACE <= below < root.next_space
+    if below not in space.maps:
         return False
     resource = other.resources.get(number)
     if resource is None or space.manager is None:

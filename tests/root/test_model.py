@@ -116,6 +116,15 @@ def test_a_lying_server_is_marked_and_spoils_nothing_else(lie: Any) -> None:
     assert ("PD_2", "FILE_11_2") in edges(found["rows"], "HOLD")
 
 
+def test_a_server_may_not_know_yet_that_the_space_below_is_gone() -> None:
+    lab = gpicl()
+    lab.exited("block")
+    found = graph(lab, "file", "db", rows={"file": [[1, "kept", [[16, 1]]]]})
+    assert found["marked"] == []
+    assert ("FILE_11_1", "BLOCK_10_1") not in edges(found["rows"], "MAP")
+    assert {row[1]: row[6] for row in found["rows"] if row[0]}["FILE_11_1"] == "kept"
+
+
 def test_what_a_server_says_of_resources_it_does_not_hold_is_a_lie() -> None:
     lab = gpicl()
     ok(lab["block"].invoke("resspc_create", "space", object=7))

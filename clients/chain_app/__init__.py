@@ -1,0 +1,1 @@
+"""Holds toys on top of a chain of servers, and says what becomes of them."""
