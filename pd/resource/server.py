@@ -13,13 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar, Generic, TypeVar
 
-from caplab.kernel.abi import BADGE_OBJ_ID_NULL, WORK_BIT, badge_parts
+from caplab.kernel.abi import BADGE_OBJ_ID_NULL, WORK_BIT, Status, badge_parts
 from caplab.pd.env import Env
 from caplab.pd.errors import (
     Cancelled,
     IpcTimeout,
     MissingCap,
     NeverExisted,
+    NeverHeld,
     NotEnoughMemory,
     PdDead,
     PeerDied,
@@ -131,6 +132,19 @@ class ResourceServer(Generic[T]):
         service = self.env.rde("resspc")
         space, slot = service.connect(self.type_name, self.endpoint, client=client, **depths)
         return self._enter(space), slot
+
+    def build_on(self, name: str) -> int:
+        """Map the default space onto the space whose RDE goes by a name here, of `uses` or
+        `rde:TYPE`; its number. The policy of that space may then take this one away with it.
+
+        Errors: MissingCap; NeverHeld when it is no RDE
+        """
+        slot = self.env.endpoint(name).slot
+        number = next((row["space"] for row in self.env.pd.rdes() if row["slot"] == slot), 0)
+        if not number:
+            raise NeverHeld(Status.NEVER_HELD, "RESSPC_Map", slot, name=name)
+        self.default.space.map(number)
+        return number
 
     def _default(self) -> Served[T]:
         there = self.env.pd.names().get("space")

@@ -18,21 +18,23 @@ from caplab.kernel.boot.generated import mark_of, outputs
 _LOG = re.compile(r"WARNING: All log|\[?libprotobuf|[IWEF]\d{4} ")
 
 
+class NoProto(Exception):
+    """A path that leads to no `.proto`."""
+
+
 class BadProto(Exception):
     """What the compiler says of a `.proto` that it refuses."""
 
 
 def protos(paths: Iterable[Path]) -> Iterator[Path]:
-    """The `.proto` files among paths, and in folders among them. Raises BadProto for a path that
-    leads to none.
-    """
+    """The `.proto` files among paths, and in folders among them. Raises NoProto."""
     for path in paths:
         if path.is_dir():
             found = sorted(path.rglob("*.proto"))
         else:
             found = [path] if path.suffix == ".proto" and path.is_file() else []
         if not found:
-            raise BadProto(f"there is no .proto file at {path}")
+            raise NoProto(f"There is no .proto file at {path}")
         yield from found
 
 

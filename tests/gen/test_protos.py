@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from caplab.kernel.boot.generated import mark_of, outputs, stale
-from caplab.scripts.gen.protos import BadProto, generate, protos, write
+from caplab.scripts.gen.protos import BadProto, NoProto, generate, protos, write
 from sources import ROOT
 
 PROTOS = sorted((ROOT / "servers").rglob("*.proto"))
@@ -50,7 +50,7 @@ def test_a_proto_that_does_not_compile_is_refused_with_its_line_and_changes_noth
 
 def test_a_path_without_a_proto_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "ask.proto"):
-        with pytest.raises(BadProto, match=r"there is no \.proto file at"):
+        with pytest.raises(NoProto, match=r"There is no \.proto file at"):
             list(protos([path]))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from caplab.pd.errors import PeerDied, Revoked
+from caplab.pd.errors import NeverHeld, PeerDied, Revoked
 from caplab.pd.objects import Memory
 from caplab.pd.resource import (
     Below,
@@ -260,11 +260,19 @@ def test_a_space_that_a_policy_takes_away_is_gone_for_the_server_too() -> None:
 
 def built_on(name: str) -> Callable[[Plain], None]:
     def init(server: Plain) -> None:
-        below = server.env.pd.names()[name]
-        row = next(row for row in server.env.pd.rdes() if row["slot"] == below.slot)
-        server.default.space.map(row["space"])
+        server.build_on(name)
 
     return init
+
+
+def test_a_space_is_built_on_none_but_what_is_held() -> None:
+    entry = plain(init=built_on("plain")) | {"uses": {"plain": "other"}}
+    other = server_pd("other") | {"serves": "endpoint"}
+    other["main"] = lambda env: env.endpoint("server").recv()
+    entries = {key: value for key, value in entry.items() if key != "told"}
+    with ThreadedSystem(entries, other, uarts=()) as system:
+        system.until(lambda: system.faults)
+        assert isinstance(system.faults["sample"], NeverHeld)
 
 
 def test_the_server_answers_between_the_slices_of_a_model_and_goes_on_deleting(
@@ -324,10 +332,9 @@ def test_the_maps_of_a_resource_are_edges_of_the_model() -> None:
         return [server.held]  # type: ignore[attr-defined]
 
     def init(server: Plain) -> None:
-        built_on("below")(server)
+        server.below = server.build_on("below")  # type: ignore[attr-defined]
         sample = Sample.alloc(server.env.endpoint("below"))
-        row = next(row for row in server.env.pd.rdes() if row["type"] == "LOW")
-        server.held = (row["space"], sample.id)  # type: ignore[attr-defined]
+        server.held = (server.below, sample.id)  # type: ignore[attr-defined]
 
     lower, upper = plain(), plain(init=init, maps=maps)
     upper |= {"uses": {"below": "low"}}

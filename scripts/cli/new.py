@@ -1,0 +1,45 @@
+"""`caplab new`: the beginning of a server, a client or a system of one's own."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from caplab.kernel.host.errors import RequestRefused
+from caplab.scripts.cli import show
+
+
+class Kind(StrEnum):
+    SERVER = "server"
+    CLIENT = "client"
+    SYSTEM = "system"
+
+
+NEXT = {
+    Kind.SERVER: "caplab up {path}/example.yaml\npytest {path}\n"
+    "Then say in {path}/{name}.proto what it is to do, and: caplab gen {path}",
+    Kind.CLIENT: "{path}/README.md has the lines for your manifest.",
+    Kind.SYSTEM: "cd {path} && caplab up",
+}
+
+
+def new(
+    kind: Annotated[Kind, typer.Argument(help="What to begin.", show_default=False)],
+    path: Annotated[
+        Path,
+        typer.Argument(help="A folder that is not there yet; its name is taken.", metavar="PATH"),
+    ],
+) -> int:
+    """Make a folder with a server, a client or a system that runs as it is."""
+    from caplab.scripts.gen.skeleton import BadName, make
+
+    try:
+        made = make(kind.value, path)
+    except BadName as bad:
+        raise RequestRefused("bad-name", f"{bad}.", "Nothing was made.") from None
+    except OSError as why:
+        raise RequestRefused("bad-request", f"{path} cannot be made: {why.strerror}.") from None
+    show.say(f"{path}: {', '.join(file.name for file in made)}")
+    show.say("next:\n" + NEXT[kind].format(path=path, name=path.resolve().name))
+    return 0

@@ -1,0 +1,140 @@
+"""Beginnings of a user's own servers, clients and systems: what `caplab new` makes.
+
+A server is caplab's sample server with the word replaced, so what is copied is what is tested.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import keyword
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from string import Template
+
+from caplab.kernel.abi import ResourceType
+from caplab.scripts.gen.protos import write
+
+CAPLAB = Path(__file__).parents[2]
+TEMPLATES = CAPLAB / "scripts" / "templates"
+LONGEST = 31
+"""Characters of a name: it becomes that of a type of resource."""
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_TAKEN = {"caplab", "sample", "google", "test", "tests", "server", "client", "protocol", "root"}
+_SERVICES = {kind.name.lower() for kind in ResourceType} | {"domain"}
+
+
+class BadName(ValueError):
+    """A name that something new cannot have; the message is a sentence."""
+
+
+def checked(path: Path) -> str:
+    """The name of something new at a path: that of its folder. Raises BadName."""
+    name = path.resolve().name
+    if not _NAME.fullmatch(name):
+        raise BadName(
+            f"{name!r} cannot be imported by that name: begin with a lower-case letter, and use"
+            " lower-case letters, digits and _ alone"
+        )
+    if len(name) > LONGEST:
+        raise BadName(f"{name!r} is longer than {LONGEST} characters")
+    if keyword.iskeyword(name) or keyword.issoftkeyword(name):
+        raise BadName(f"{name!r} is a word of Python's own")
+    if name in _SERVICES:
+        raise BadName(f"{name!r} is what the root task itself serves")
+    if name in _TAKEN or name in sys.stdlib_module_names or _importable(name, path):
+        raise BadName(f"{name!r} is the name of another module, which would be imported instead")
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise BadName(f"{path} is there already, and nothing is written over")
+    return name
+
+
+def _importable(name: str, path: Path) -> bool:
+    spec = importlib.util.find_spec(name)
+    if spec is None:
+        return False
+    places = list(spec.submodule_search_locations or ()) or [spec.origin or ""]
+    return any(Path(place).resolve() != path.resolve() for place in places)
+
+
+def server(name: str, folder: Path) -> None:
+    """A resource server with its test and an example."""
+    change = _renaming(name)
+    for source in _sources(CAPLAB / "servers" / "sample"):
+        (folder / change(source.name)).write_text(change(source.read_text()))
+    test, example = TEMPLATES / "test_sample.py", CAPLAB / "clients" / "sample" / "main.py"
+    (folder / change(test.name)).write_text(change(test.read_text()))
+    (folder / "example.py").write_text(change(example.read_text()))
+    manifest = change((CAPLAB / "systems" / "sample.yaml").read_text())
+    manifest = manifest.replace(f"name: {name}\n", f"name: {name}\npath: [..]\n", 1)
+    (folder / "example.yaml").write_text(manifest)
+    write(folder / f"{name}.proto")
+
+
+def client(name: str, folder: Path) -> None:
+    """A program that prints on the console."""
+    (folder / "__init__.py").write_text(f'"""{_camel(name)}, a client."""\n')
+    _fill(name, folder, {"main.py": "client_main", "README.md": "client_readme"})
+
+
+def system(name: str, folder: Path) -> None:
+    """A manifest, and a program that it runs."""
+    _fill(name, folder, {"caplab.yaml": "system_caplab", "hello.py": "system_hello"})
+
+
+MAKERS: dict[str, Callable[[str, Path], None]] = {
+    "server": server,
+    "client": client,
+    "system": system,
+}
+
+
+def make(kind: str, path: Path) -> list[Path]:
+    """Make a folder with something new, all of it or nothing; its files. Raises BadName, OSError"""
+    name = checked(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{name}.") as workshop:
+        folder = Path(workshop, name)
+        folder.mkdir()
+        MAKERS[kind](name, folder)
+        if path.exists():
+            path.rmdir()  # it is empty
+        shutil.move(folder, path)
+    return sorted(path.iterdir())
+
+
+def _sources(folder: Path) -> Iterator[Path]:
+    """The files written by hand; what is generated is generated anew."""
+    for file in sorted(folder.iterdir()):
+        if file.is_file() and not file.stem.endswith("_pb2"):
+            yield file
+
+
+def _renaming(name: str) -> Callable[[str], str]:
+    """From the sample server's text to that of a server of another name, beside its manifest."""
+    words = (
+        ("caplab.servers.sample", name),
+        ("servers.sample", f"./{name}"),
+        ("servers/sample", name),
+        ("clients.sample", "./example.py"),
+        ("caplab up sample", f"caplab up {name}/example.yaml"),
+        ("sample", name),
+        ("Sample", _camel(name)),
+        ("SAMPLE", name.upper()),
+    )
+    found = re.compile("|".join(re.escape(word) for word, _ in words))
+    return lambda text: found.sub(lambda match: dict(words)[match[0]], text)
+
+
+def _camel(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def _fill(name: str, folder: Path, templates: dict[str, str]) -> None:
+    for file, template in templates.items():
+        text = (TEMPLATES / f"{template}.txt").read_text()
+        filled = Template(text).substitute(name=name, Name=_camel(name))
+        (folder / file).write_text(filled)

@@ -1,0 +1,1 @@
+"""What `caplab new` makes of; see the README."""

@@ -1,0 +1,5 @@
+"""A program beside a message that nothing was made of."""
+
+
+def main(env: object) -> None:
+    """Do nothing."""

@@ -1,0 +1,1 @@
+# Made by `caplab gen` of stale.proto, sha256 0000.

@@ -1,0 +1,57 @@
+"""`caplab new` and `caplab gen`: what they say, and how they exit."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+PROTO = 'syntax = "proto3";\nmessage Ask { uint64 magic = 100; }\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_command_says_what_it_made_and_what_to_do_next(
+    folder: Path, caplab: Callable[..., tuple[int, str, str]]
+) -> None:
+    status, _, said = caplab("new", "server", "parking")
+    assert status == 0
+    assert "caplab up parking/example.yaml" in said
+    status, _, said = caplab("new", "server", "Parking")
+    assert status == 2
+    assert "[bad-name]" in said
+    status, _, said = caplab("new", "servant", "parking2")
+    assert status == 2
+    assert "server" in said
+
+
+def test_gen_makes_what_is_stale_and_says_so(
+    folder: Path, caplab: Callable[..., tuple[int, str, str]]
+) -> None:
+    (folder / "ask.proto").write_text(PROTO)
+    assert "ask.proto: ask_pb2.py and ask_pb2.pyi" in caplab("gen")[2]
+    assert "ask.proto: up to date" in caplab("gen", "ask.proto")[2]
+
+
+def test_gen_with_a_mistake_in_one_file_writes_none(
+    folder: Path, caplab: Callable[..., tuple[int, str, str]]
+) -> None:
+    (folder / "a.proto").write_text(PROTO)
+    (folder / "b.proto").write_text(PROTO.replace("uint64", "uint65"))
+    status, _, said = caplab("gen", ".")
+    assert status == 1
+    assert "b.proto:2:15" in said
+    assert "[bad-proto]" in said
+    assert sorted(path.name for path in folder.iterdir()) == ["a.proto", "b.proto"]
+
+
+def test_gen_where_there_is_no_proto_is_refused(
+    folder: Path, caplab: Callable[..., tuple[int, str, str]]
+) -> None:
+    for path in (".", "nowhere"):
+        status, _, said = caplab("gen", path)
+        assert status == 2
+        assert "[no-proto]" in said
