@@ -109,8 +109,8 @@ class Space(Record):
 
     @property
     def name(self) -> str:
-        """`PARKING_SPACE_16`, as the model calls it."""
-        return f"{self.type_name}_SPACE_{self.number}"
+        """`PARKING_SPACE_10`, as the model calls it: the number is hexadecimal."""
+        return f"{self.type_name}_SPACE_{self.number:x}"
 
     def held_by(self, pd: int, number: int) -> Hold | None:
         """The hold of a PD on an object of this space, or its RDE."""

@@ -100,6 +100,8 @@ def sentence(action: dict[str, Any]) -> str:
 def _detail(key: str, value: object) -> str:
     if key in ("distance", "generation", "seconds"):
         return f"{key} {value}"
+    if key == "space":
+        return f"{key} {value:x}"  # as the names of spaces have it
     return str(value) if isinstance(value, str) else f"{value} {key}"
 
 

@@ -46,15 +46,17 @@ def test_kill_passes_on_how_far_the_death_is_to_spread(
 ) -> None:
     marks = [
         {"action": "mark_pd", "target": "file", "distance": 1},
-        {"action": "mark_space", "target": "FILE_SPACE_17", "distance": 2},
+        {"action": "mark_space", "target": "FILE_SPACE_11", "distance": 2},
+        {"action": "queue_work", "target": "db", "kind": "destroy", "space": 17},
     ]
     system = stand_in(kill={**REPORT, "actions": marks})
     ran = caplab("kill", "hello1", "--pd-depth", "all", "--space-depth", "2")
     asked = {"id": 1, "op": "kill", "pd": "hello1", "signal": 9}
     assert system.requests[-1] == {**asked, "pd_depth": "all", "space_depth": 2}
-    assert ran.out.splitlines()[1:3] == [
+    assert ran.out.splitlines()[1:4] == [
         "  1. mark pd          file (distance 1)",
-        "  2. mark space       FILE_SPACE_17 (distance 2)",
+        "  2. mark space       FILE_SPACE_11 (distance 2)",
+        "  3. queue work       db (destroy, space 11)",
     ]
 
 

@@ -85,8 +85,8 @@ def test_a_kill_tells_everything_in_the_order_in_which_it_was_done() -> None:
     marks = [step for step in steps if step[0].startswith("mark")]
     assert marks == [
         ("mark_pd", "file"),
-        ("mark_space", "BLOCK_SPACE_16"),
-        ("mark_space", "DB_SPACE_18"),
+        ("mark_space", "BLOCK_SPACE_10"),
+        ("mark_space", "DB_SPACE_12"),
     ]
     assert steps.index(("kill", "block")) < steps.index(("mark_pd", "file"))
     assert steps.index(("mark_pd", "file")) < steps.index(("kill", "file"))
