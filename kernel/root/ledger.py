@@ -70,6 +70,8 @@ def room(k: Kernel, root: RootTask, payer: PD, price: int) -> Slab | None:
 
     The last thing to ask before a record is made, because a new slab is a change.
     """
+    if price > PAGE_SIZE:
+        return None
     for slab in payer.slabs.values():
         if slab.left >= price:
             return slab

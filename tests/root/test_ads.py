@@ -213,3 +213,26 @@ def test_shared_address_spaces_are_one_node_of_the_model() -> None:
         row[4] for row in rows if row[3] == "HOLD" and row[5] == f"ADS_SPACE_{boss.pd.ads.number:x}"
     }
     assert held == {f"PD_{boss.pd.number:x}", f"PD_{one.pd.number:x}"}
+
+
+def test_more_than_one_page_pays_for_is_not_copied_at_once() -> None:
+    lab, boss = system()
+    lab.checked = False
+    boss.alloc(ObjectType.FRAME, 20)
+    ok(connect(boss, "ads", 30))
+    ok(connect(boss, "ads", 31))
+    for number in range(129):
+        ok(attach(boss, f"n{number}", 20, 30))
+    refused(Status.NOT_ENOUGH_MEMORY, boss.invoke, "ads_copy", 31, caps=[30])
+    ok(boss.invoke("ads_detach", 30, name="n7"))
+    assert ok(boss.invoke("ads_copy", 31, caps=[30])).map == {"attached": 128}
+
+
+def test_revoking_the_untyped_empties_the_address_space_it_paid_for() -> None:
+    _, boss = system(untyped=1 << 16)
+    ok(connect(boss, "ads", 30))
+    boss.alloc(ObjectType.FRAME, 20)
+    ok(attach(boss, "x", 20, 30))
+    ok(boss.revoke("untyped"))
+    boss.lab.work()
+    assert names(boss, 30) == []

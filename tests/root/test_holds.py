@@ -302,3 +302,24 @@ def test_a_pds_own_capability_gives_nothing_to_another() -> None:
     answer = ok(car.pd_call("send", SLOT_PD, caps=[slot])).map
     assert answer["count"] == 2
     assert held(van) == {}
+
+
+def test_a_resource_moved_out_of_the_first_cspace_is_still_held_and_has_no_slot_there() -> None:
+    _, lot, car, _ = system()
+    slot = given(lot, 1, car)
+    ok(car.retype(ObjectType.CNODE, 40, 4))
+    path = {"dest_index": 1, "dest_depth": 4, "src_index": slot, "src_depth": 64}
+    ok(car.invoke("cnode_move", 40, caps=[SLOT_CNODE], **path))
+    assert ok(give(lot, 1, car)).map == {"slot": 0, "count": 2}
+    ok(car.delete(40))
+    assert held(car) == {}
+    assert kinds(work(lot)) == ["free"]
+
+
+def test_deleted_objects_are_told_from_those_that_never_were_for_a_while() -> None:
+    lab, lot, car, _ = system()
+    lab.checked = False
+    for _ in range(1025):
+        ok(ask(lot, "delete", object=made(lot)))
+    refused(Status.NEVER_HELD, give, lot, 4, car)
+    refused(Status.REVOKED, give, lot, 5, car)
