@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, TypeVar
 from caplab.kernel.abi import ObjectType
 from caplab.pd.errors import FailedLookup, MissingCap
 from caplab.pd.objects import (
+    AddressSpace,
+    AdsService,
     Capability,
+    CpuService,
     Device,
     DomainSet,
     Endpoint,
+    EpService,
+    MoService,
     PdCap,
     PdService,
     SpaceService,
@@ -29,9 +34,19 @@ RDE, MANAGED, UNTYPED = "rde:", "pd:", "untyped"
 """How the names of root-task services, of managed PDs and of a PD's own untypeds begin."""
 DOMAIN = "domain"
 SERVICES: Mapping[str, type[Capability]] = MappingProxyType(
-    {"pd": PdService, "resspc": SpaceService}
+    {
+        "pd": PdService,
+        "resspc": SpaceService,
+        "mo": MoService,
+        "ep": EpService,
+        "ads": AdsService,
+        "vmr": AddressSpace,
+        "cpu": CpuService,
+    }
 )
-"""What the root task's services are as objects."""
+"""What the root task's services are as objects; `vmr` is the PD's own address space."""
+ATTACHED = "vmr:"
+"""How the names of what is attached to the own address space begin."""
 
 
 def find(env: Env, kind: type[C], name: str) -> C:

@@ -31,12 +31,17 @@ from caplab.pd.errors import MissingCap, RangeError, refusal
 from caplab.pd.ipc import Data, body
 from caplab.pd.memory_pool import MemoryPool
 from caplab.pd.objects import (
+    AddressSpace,
+    AdsService,
     Capability,
     CNode,
+    CpuService,
     Device,
     DomainSet,
     Endpoint,
+    EpService,
     Memory,
+    MoService,
     Notification,
     OwnPd,
     PdCap,
@@ -135,6 +140,10 @@ class Env:
         bits = FRAME_BITS_MIN + (pages - 1).bit_length()
         return Memory(self, self.memory_pool.make(ObjectType.FRAME, bits), size=1 << bits)
 
+    def attached(self, name: str) -> Memory:
+        """What is attached to the PD's own address space under a name. Raises MissingCap."""
+        return directory.find(self, Memory, directory.ATTACHED + name)
+
     def untyped(self, name: str = directory.UNTYPED) -> Untyped:
         """The PD's own untyped memory, to retype by hand; what is made so is deleted by hand.
 
@@ -153,10 +162,21 @@ class Env:
     @overload
     def rde(self, name: Literal["resspc"]) -> SpaceService: ...  # type: ignore[overload-overlap]
     @overload
+    def rde(self, name: Literal["mo"]) -> MoService: ...  # type: ignore[overload-overlap]
+    @overload
+    def rde(self, name: Literal["ep"]) -> EpService: ...  # type: ignore[overload-overlap]
+    @overload
+    def rde(self, name: Literal["ads"]) -> AdsService: ...  # type: ignore[overload-overlap]
+    @overload
+    def rde(self, name: Literal["vmr"]) -> AddressSpace: ...  # type: ignore[overload-overlap]
+    @overload
+    def rde(self, name: Literal["cpu"]) -> CpuService: ...  # type: ignore[overload-overlap]
+    @overload
     def rde(self, name: str) -> Endpoint: ...
     def rde(self, name: str) -> Capability:
-        """Whom to ask for resources of a type: a service of the root task ("pd", "resspc"), or
-        the server of a type, by the type's name. Raises MissingCap.
+        """Whom to ask for resources of a type: a service of the root task ("pd", "resspc", "mo",
+        "ep", "ads", "cpu"; "vmr" is the own address space), or the server of a type, by the
+        type's name. Raises MissingCap.
         """
         kind = directory.SERVICES.get(name, Endpoint)
         try:

@@ -1,7 +1,9 @@
 """Capabilities as Python objects: one class per kind of object, its verbs as methods."""
 
+from caplab.pd.objects.address_space import AddressSpace
 from caplab.pd.objects.capability import Capability, Receive
 from caplab.pd.objects.cnode import CNode
+from caplab.pd.objects.components import AdsService, CpuService, EpService, MoService
 from caplab.pd.objects.device import Device
 from caplab.pd.objects.domain import Child, PdCap, PdService
 from caplab.pd.objects.domain_set import DomainSet
@@ -15,15 +17,20 @@ from caplab.pd.objects.tcb import Tcb
 from caplab.pd.objects.untyped import Untyped
 
 __all__ = [
+    "AddressSpace",
+    "AdsService",
     "CNode",
     "Capability",
     "Child",
+    "CpuService",
     "Device",
     "DomainSet",
     "Endpoint",
+    "EpService",
     "Found",
     "Irq",
     "Memory",
+    "MoService",
     "Notification",
     "OwnPd",
     "PdCap",

@@ -127,6 +127,10 @@ class PdCap(Capability):
         rows = self._fields(invocations.pd_rdes(self.transport, self.slot), "PD_RDEs")["rdes"]
         return list(rows)
 
+    def link(self) -> None:
+        """Let that PD be killed when the own PD dies. pd_client_link_child. Needs Write."""
+        self.checked(invocations.pd_link(self.transport, self.slot), "PD_Link")
+
     def suspend(self) -> None:
         """Suspend all its TCBs."""
         self.checked(invocations.pd_suspend(self.transport, self.slot), "PD_Suspend")
