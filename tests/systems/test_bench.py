@@ -10,7 +10,18 @@ import pytest
 import strict_host
 from caplab.kernel.boot.system import System
 from caplab.kernel.host.errors import HostError
-from caplab.scripts.bench import boot, confinement, crowd, ipc, jobs, kernel, siege, stage, throng
+from caplab.scripts.bench import (
+    boot,
+    confinement,
+    crowd,
+    ipc,
+    jobs,
+    kernel,
+    resources,
+    siege,
+    stage,
+    throng,
+)
 from caplab.scripts.bench.children import Children, hear
 from caplab.scripts.bench.rounds import Budget, Setup
 from caplab.scripts.bench.rows import Row
@@ -222,3 +233,29 @@ def test_long_work_is_timed_and_so_are_the_calls_meanwhile(monkeypatch: pytest.M
 def test_the_kernel_s_bench_measures_everything_that_was_promised() -> None:
     places = len(stage.places())
     assert len(kernel.setups(True)) == places + 3 + len(jobs.JOBS) + 1
+
+
+def test_servers_are_killed_and_their_callers_freed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resources, "CLIENTS", 5)
+    killed, freed = rows([resources.deaths(100)])
+    assert killed.yardstick_value is not None
+    assert 0.1 < killed.yardstick_value < 1e4
+    assert 0.1 < killed.value < 1e4
+    assert 0.1 < freed.value < 1e4
+
+
+def test_models_are_gathered_while_others_call() -> None:
+    model, others = rows([resources.models(200)])
+    assert model.yardstick_value is not None
+    assert 0.1 < model.yardstick_value < 1e4
+    assert model.value > model.yardstick_value  # ten times as much is read
+    assert others.yardstick_value is not None
+    assert others.yardstick_value > 0
+
+
+def test_a_model_with_another_number_of_resources_is_no_figure() -> None:
+    with resources.models(50) as case:
+        assert isinstance(case, resources.Models)
+        case._shown = 60
+        with pytest.raises(ValueError, match="a model of 50 resources, not 60"):
+            case.round(False)
