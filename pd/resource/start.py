@@ -7,7 +7,7 @@ from typing import Any
 
 from caplab.pd.env import Env
 from caplab.pd.errors import CapError, MissingCap
-from caplab.pd.objects import Child, Endpoint
+from caplab.pd.objects import Capability, Child, Endpoint
 from caplab.pd.objects.domain import CHILD_UNTYPED
 from caplab.pd.resource.handshake import Ready, greet
 
@@ -30,6 +30,7 @@ def start_server(
     timeout: float = PATIENCE,
     threads: int = 1,
     untyped: int = CHILD_UNTYPED,
+    ads: Capability | None = None,
     **args: Any,
 ) -> Child:
     """Start a resource server as a PD of its own, and wait until it is ready.
@@ -37,15 +38,16 @@ def start_server(
     start_resource_server_pd. `run` is what the manifest's key takes; `rdes` are RDEs of the own PD
     that it gets ("mo", a server's type …), besides the one it makes its space with; `args` are
     the keyword arguments of its `main`. The PD needs `rdes: [pd, resspc]`. The child's `endpoint`
-    is the RDE of the server's space. Blocks until the server has done its `init`, at most `timeout`
-    seconds.
+    is the RDE of the server's space. With `ads` (`env.rde("vmr")` is the own one) it shares that
+    address space, and is a process all the same. Blocks until the server has done its `init`, at
+    most `timeout` seconds.
 
     Errors: ServerFailed (it ended before, or the time ran out), MissingCap, NeverHeld (an RDE that
     the own PD does not have), DeleteFirst (a PD of that name lives), OutOfUntyped
     """
     called = name or run.rstrip("/").rsplit("/", 1)[-1].rsplit(".", 1)[-1].removesuffix(".py")
     child = env.rde("pd").create(
-        called, run, args, serves="endpoint", threads=threads, untyped=untyped
+        called, run, args, serves="endpoint", threads=threads, untyped=untyped, ads=ads
     )
     assert child.endpoint is not None
     try:

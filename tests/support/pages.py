@@ -46,13 +46,14 @@ def read(page: Path) -> Page:
         if name:
             files[name] = f"{files[name]}\n{text}" if name in files else text
         elif language == "console":
-            commands += _commands(text)
+            commands += read_text(text)
         else:
             others.append(language)
     return Page(files, tuple(commands), tuple(others))
 
 
-def _commands(text: str) -> list[Command]:
+def read_text(text: str) -> list[Command]:
+    """The commands of a console block."""
     found: list[tuple[tuple[str, ...], list[str]]] = []
     for line in text.splitlines():
         if line.startswith("$ "):

@@ -147,3 +147,16 @@ def test_without_the_service_that_makes_pds_the_manifest_line_is_named() -> None
     needed = pytest.raises(MissingCap, match=r"rdes: \[pd\]")
     with ThreadedSystem({"name": "tester"}, uarts=()) as system, needed:
         started(system)
+
+
+def test_a_server_may_share_an_address_space_and_is_a_pd_of_its_own() -> None:
+    tester = {"name": "tester", "rdes": ["pd", "resspc", "vmr"]}
+    with ThreadedSystem(tester, uarts=()) as system:
+        env = system.env("tester")
+        shared = started(system, ads=env.rde("vmr"))
+        assert system.root.latest["sample"].ads is system.root.latest["tester"].ads
+        own = started(system, name="other")
+        assert system.root.latest["other"].ads is not system.root.latest["tester"].ads
+        assert shared.info()["number"] != own.info()["number"]
+        assert shared.endpoint is not None
+        assert Sample.alloc(shared.endpoint).invoke(1, 1) == "0x2"
