@@ -71,6 +71,17 @@ class Sys(IntEnum):
     PARK = 12
     SLEEP = 13
     FAULT = 14
+    DEBUG = 15
+
+
+class At(IntEnum):
+    """Where a TCB of a `debug: true` PD is: the label of the Debug call."""
+
+    NOTHING = 0
+    """It goes on."""
+    BREAKPOINT = 1
+    STEP = 2
+    """It stopped again after a step: nobody need be told."""
 
 
 class Flag(IntFlag):

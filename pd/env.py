@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TextIO, TypeVar, overload
 
 from caplab.kernel.abi import (
@@ -97,6 +98,8 @@ class Env:
         self._clock = clock
         self._out = out
         self._registers: dict[str, socket.socket] = {}
+        self.prompt = RLock()
+        """Held by the thread that stands at the debugger's prompt."""
 
     def utcb(self) -> Utcb:
         """The TCB that the running thread is. Raises NotATcb."""

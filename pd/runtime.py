@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from caplab.pd import stubs
+from caplab.pd.debugger import hook
 from caplab.pd.env import Env
 from caplab.pd.errors import Stop
 from caplab.pd.faults import describe
@@ -40,6 +41,7 @@ def run(fd: int, seal: Callable[[], None]) -> int:
     sys.path[:] = search_path(info.path)
     env = Env(info, connect(info.address, info.ids))
     seal()
+    sys.breakpointhook = hook(env)
     return execute(env, run_main, end_process)
 
 
@@ -63,7 +65,8 @@ def execute(env: Env, main: Callable[[Env], Any], end: Ended) -> int:
         return exit_status(main(env))
     except BaseException as exc:  # noqa: BLE001  # Stop, SystemExit and every bug of the program
         if isinstance(exc, Stop):
-            env.threads.join(PATIENCE)
+            with env.prompt:  # who sits there has no time limit
+                env.threads.join(PATIENCE)
         return outcome(env, exc)
 
 

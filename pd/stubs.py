@@ -228,6 +228,11 @@ def fault(transport: Transport, text: bytes) -> Answer:
     )
 
 
+def debug(transport: Transport, at: int) -> Answer:
+    """Say that the calling TCB stands at a breakpoint, or goes on (an `At`)."""
+    return answer(transport.call(request(Sys.DEBUG, 0, at)))
+
+
 def invoke_words(
     transport: Transport, cptr: int, label: int, words: Sequence[int], caps: Sequence[int] = ()
 ) -> Answer:

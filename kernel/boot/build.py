@@ -65,4 +65,5 @@ def _pd(pd: CheckedPd) -> Spec:
         "cleanup": None if pd.cleanup is None else dict(pd.cleanup),
         "role": pd.role,
         "path": list(pd.path),
+        "debug": pd.debug,
     }

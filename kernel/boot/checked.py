@@ -40,6 +40,8 @@ class CheckedPd:
     """Code roots, absolute: the manifest's folder first."""
     confinement: str
     """`auto` is the system's level."""
+    debug: bool
+    """It has a terminal of its own, where breakpoint() opens."""
 
 
 @dataclass(frozen=True)

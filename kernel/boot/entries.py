@@ -88,6 +88,7 @@ class Entry:
             role="server" if self.serves else self.value("role") or "client",
             path=self.roots,
             confinement=self.keys.confinement,
+            debug=self.keys.debug,
         )
 
 

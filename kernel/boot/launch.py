@@ -33,6 +33,7 @@ def specification(
     name: str | None = None,
     arms: Sequence[Mapping[str, Any]] = (),
     exit_code_from: str | None = None,
+    debug: Sequence[str] = (),
     host: Host | None = None,
 ) -> Spec:
     """The boot specification, with what the command line says in place of the manifest's word.
@@ -46,16 +47,20 @@ def specification(
         raise HostError("bad-request", f"{error}.", status=2) from error
     write_down(spec, *decide(system, host or Host.tried()))
     if exit_code_from is not None:
-        names = [pd["name"] for pd in spec["pds"]]
-        if exit_code_from not in names:
-            raise HostError(
-                "no-such-pd",
-                f"There is no PD {exit_code_from} to take the exit code from.",
-                f"The PDs are {', '.join(names)}.",
-                status=2,
-            )
+        _known(spec, exit_code_from, "take the exit code from")
         spec["exit_code_from"] = exit_code_from
+    for name in debug:
+        _known(spec, name, "debug")["debug"] = True
     return spec
+
+
+def _known(spec: Spec, name: str, to: str) -> Spec:
+    """The PD of this name. Raises HostError (status 2) that says what it was wanted for."""
+    pds: dict[str, Spec] = {pd["name"]: pd for pd in spec["pds"]}
+    if name not in pds:
+        message = f"There is no PD {name} to {to}."
+        raise HostError("no-such-pd", message, f"The PDs are {', '.join(pds)}.", status=2)
+    return pds[name]
 
 
 class Launched:
@@ -63,7 +68,8 @@ class Launched:
 
     def __init__(self, spec: Spec, record: Path | None = None, paranoid: bool = False) -> None:
         self.name = str(spec["name"])
-        claim = rundir.create(self.name, spec["uarts"])
+        debugged = [f"debug.d/{pd['name']}" for pd in spec["pds"] if pd.get("debug")]
+        claim = rundir.create(self.name, [*spec["uarts"], *debugged])
         self.run_dir = claim.path
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:

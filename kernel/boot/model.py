@@ -254,7 +254,9 @@ class PdKeys(Defaults):
     cleanup: Cleanup | None = Field(
         default=None, description="how far its death, and that of its spaces, spreads"
     )
-    debug: Annotated[Any, NotBuilt("a PTY of its own, where breakpoint() opens")] = None
+    debug: bool = Field(
+        default=False, description="a terminal of its own, where breakpoint() opens: caplab attach"
+    )
 
 
 class Keys(BaseModel):

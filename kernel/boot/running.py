@@ -38,6 +38,7 @@ class Row:
     calls: int
     caps: int
     tcbs: tuple[Answer, ...] = ()
+    debug: bool = False
 
     @property
     def alive(self) -> bool:

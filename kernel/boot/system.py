@@ -41,6 +41,7 @@ class System(Running):
         arms: kills and crashes that wait for a PD's N-th call, `{"pd", "action", "how", "after"}`
             each, as `arm` makes them.
         paranoid: check the kernel's invariants after every step.
+        debug: PDs to start as if they had `debug: true`.
 
     Raises (from `start`):
         ManifestError: every mistake of the manifest, each with its place and fix.
@@ -55,12 +56,14 @@ class System(Running):
         record: str | PathLike[str] | None = None,
         arms: Sequence[Mapping[str, Any]] = (),
         paranoid: bool = False,
+        debug: Sequence[str] = (),
     ) -> None:
         self._manifest = manifest if isinstance(manifest, str) else Path(manifest)
         self._wanted_name = name
         self._record = None if record is None else Path(record)
         self._arms: list[Answer] = []
         self._paranoid = paranoid
+        self._debug = tuple(debug)
         self._launched: Launched | None = None
         self._consoles: Consoles | None = None
         self._report: Answer | None = None
@@ -87,7 +90,10 @@ class System(Running):
             raise RuntimeError("this system has been started already")
         rundir.reap_stale()
         spec = specification(
-            check(self._manifest).require(), name=self._wanted_name, arms=self._arms
+            check(self._manifest).require(),
+            name=self._wanted_name,
+            arms=self._arms,
+            debug=self._debug,
         )
         self._launched = Launched(spec, self._record, self._paranoid)
         super().__init__(self._launched.name, self._launched.run_dir)

@@ -20,7 +20,13 @@ from caplab.kernel.confine.landlock import (
 )
 from caplab.kernel.confine.level import Level
 from caplab.kernel.confine.libc import Libc
-from caplab.kernel.confine.limits import drop_capabilities, limit, limits, renounce
+from caplab.kernel.confine.limits import (
+    drop_capabilities,
+    let_debuggers_in,
+    limit,
+    limits,
+    renounce,
+)
 from caplab.kernel.confine.seccomp import ALLOW, Seccomp
 from caplab.kernel.confine.seccomp_rules import ANY_PID, for_process, rules, sealing
 
@@ -39,6 +45,8 @@ class Plan(NamedTuple):
     shared: tuple[str, ...] = ()
     """Folders in which it may open files it knows the names of, to read and write."""
     threads: int = 1
+    debug: bool = False
+    """It has a terminal that it may set, and others of its user may look into it."""
 
 
 class Confinement:
@@ -59,9 +67,9 @@ class Confinement:
             for shared in (False, True):
                 self._filters[shared] = self._filter(shared)
 
-    def _filter(self, shared: bool) -> tuple[bytes, bytes]:
-        """The two phases, for any process that has or has not shared folders."""
-        first = rules(ANY_PID, self._no_open(shared))
+    def _filter(self, shared: bool, *, terminal: bool = False) -> tuple[bytes, bytes]:
+        """The two phases, for any process that has or has not shared folders, or a terminal."""
+        first = rules(ANY_PID, self._no_open(shared), terminal=terminal)
         return self.seccomp.code(first), self.seccomp.code(sealing(), ALLOW)
 
     def confine(self, plan: Plan) -> Seal:
@@ -72,18 +80,21 @@ class Confinement:
         """
         strict = plan.level is Level.STRICT
         limit(limits(plan.threads, own_user=strict))
+        if plan.debug:
+            let_debuggers_in(self.libc)
         if plan.level is Level.NONE:
             return lambda: None
         drop_capabilities(self.libc)
         self.libc.die_with_parent()
         # Without namespaces others of this user are kept out by nothing but their own
         # confinement, and `ps` could not read the memory of what is not dumpable.
-        renounce(self.libc, dumpable=not strict)
+        renounce(self.libc, dumpable=plan.debug or not strict)
         if self.landlock.version:
             self.landlock.restrict(self._paths(plan))
         if self.seccomp.available():
             shared = bool(plan.shared)
-            first, second = self._filters.get(shared) or self._filter(shared)
+            ready = None if plan.debug else self._filters.get(shared)
+            first, second = ready or self._filter(shared, terminal=plan.debug)
             self.seccomp.load(for_process(first, os.getpid()), all_threads=False)
             return lambda: self.seccomp.load(second, all_threads=True)
         return lambda: None

@@ -3,7 +3,13 @@
 import resource
 from typing import NamedTuple
 
-from caplab.kernel.confine.libc import PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, Libc
+from caplab.kernel.confine.libc import (
+    PR_SET_DUMPABLE,
+    PR_SET_NO_NEW_PRIVS,
+    PR_SET_PTRACER,
+    PR_SET_PTRACER_ANY,
+    Libc,
+)
 
 MIB = 1 << 20
 
@@ -64,6 +70,15 @@ def drop_capabilities(libc: Libc) -> None:
     except PermissionError:
         pass  # an ordinary user may not, and has nothing to give up there
     libc.capset()
+
+
+def let_debuggers_in(libc: Libc) -> None:
+    """Let others of this user look into the process: py-spy and gdb attach as to any other."""
+    libc.prctl(PR_SET_DUMPABLE, 1)
+    try:
+        libc.prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY)
+    except OSError:
+        pass  # a host without Yama, where nobody has to be named
 
 
 def renounce(libc: Libc, *, dumpable: bool) -> None:

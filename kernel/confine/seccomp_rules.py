@@ -46,6 +46,8 @@ _FCNTL = (
 ADD_SEALS, which would keep the kernel from truncating a page it takes back."""
 _IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 """TCGETS (is it a terminal?), TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX."""
+_IOCTL_TERMINAL = (0x5402, 0x5403, 0x5404)
+"""TCSETS, TCSETSW, TCSETSF: for a process that has a terminal of its own."""
 _PRCTL = (3, 15, 16, 21, 38, 39, 0x53564D41)
 """GET_DUMPABLE, SET_NAME, GET_NAME, GET_SECCOMP, SET_NO_NEW_PRIVS, GET_NO_NEW_PRIVS, SET_VMA."""
 _MADVISE = (0, 1, 2, 3, 4, 8, 14, 15, 16, 17, 20, 21, 102, 103)
@@ -94,8 +96,8 @@ CONNECTING = ("socket", "connect", "seccomp")
 """What a process may do until it is connected, and not afterwards."""
 
 
-def rules(pid: int, no_open: int = 0) -> list[Rule]:
-    """What the process `pid` may do while it starts.
+def rules(pid: int, no_open: int = 0, *, terminal: bool = False) -> list[Rule]:
+    """What the process `pid` may do while it starts; with `terminal`, change its modes.
 
     `no_open` are flags of open(2) that are refused (O_TRUNC …), for a host where nothing else
     refuses them. Signals may be sent to the process itself only.
@@ -103,12 +105,13 @@ def rules(pid: int, no_open: int = 0) -> list[Rule]:
     names = [name for group in _ALWAYS for name in group.split()]
     openable = (Check(1, no_open, (0,)),) if no_open else ()
     openable_at = (Check(2, no_open, (0,)),) if no_open else ()
+    requests = _IOCTL + _IOCTL_TERMINAL if terminal else _IOCTL
     return [
         *(Rule(name) for name in names),
         Rule("open", openable),
         Rule("openat", openable_at),
         Rule("fcntl", (Check(1, _WORD, _FCNTL),)),
-        Rule("ioctl", (Check(1, _WORD, _IOCTL),)),
+        Rule("ioctl", (Check(1, _WORD, requests),)),
         Rule("madvise", (Check(2, _WORD, _MADVISE),)),
         Rule("clone", (Check(0, _CLONE_THREAD | _CLONE_NEW, (_CLONE_THREAD,)),)),
         # Its arguments lie in memory, where no filter can look. Without it, clone is used.

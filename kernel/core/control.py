@@ -1,4 +1,4 @@
-"""System calls that concern the calling TCB alone: Yield, Park, Sleep, Fault."""
+"""System calls that concern the calling TCB alone: Yield, Park, Sleep, Fault, Debug."""
 
 from __future__ import annotations
 
@@ -59,3 +59,17 @@ def fault(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     """
     text = k.root.fault(k, caller)
     return faults.exception(k, caller, caller.request.label, text)
+
+
+def debug(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Say that the caller stands at a breakpoint, or goes on.
+
+    While one of its TCBs stands there no time limit of a call runs out that the PD has made, or
+    that waits for the PD; each begins anew when it goes on. A stop that is patient waits for it.
+    With `scheduler: strict` the caller lets others run.
+
+    Arguments: label: where it is: At.BREAKPOINT, At.STEP (there again after a step), At.NOTHING
+    Errors:    ILLEGAL_OPERATION for a PD without `debug: true`
+    Differs:   seL4 has hardware breakpoints, which are faults
+    """
+    return k.root.at_breakpoint(k, caller)

@@ -41,6 +41,11 @@ def halted(pd: Any) -> bool:
     return all(tcb.suspended for tcb in pd.tcbs)
 
 
+def debugged(tcb: Any) -> bool:
+    """It stands at a breakpoint, where it computes nothing, and its user takes all the time."""
+    return tcb.number in tcb.pd.breakpoints
+
+
 class Gate:
     """Who runs, and who is ready. Queues are first come, first served per priority."""
 
@@ -182,8 +187,8 @@ class Gate:
     def _release(self) -> None:
         """Nobody runs any more if who did is blocked or dead, or its process is stopped."""
         tcb = self.running
-        if tcb is not None and (tcb.state != RUNNING or halted(tcb.pd)):
-            if tcb.state == RUNNING:
+        if tcb is not None and (tcb.state != RUNNING or halted(tcb.pd) or debugged(tcb)):
+            if tcb.state == RUNNING and halted(tcb.pd):
                 self.stopped[tcb.pd.number] = tcb
             self.running = None
         for number, stopped in list(self.stopped.items()):

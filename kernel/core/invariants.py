@@ -175,8 +175,8 @@ def faulters_are_blocked(k: Kernel) -> Iterator[str]:
 
 def the_highest_runs(k: Kernel) -> Iterator[str]:
     """I12: in strict mode one TCB runs of those that have made a call, and none that is ready had
-    a higher priority, or its domain its turn, when it was resumed. Who is being killed, or was
-    stopped, runs no more.
+    a higher priority, or its domain its turn, when it was resumed. Who is being killed, was
+    stopped, or stands at a breakpoint runs no more.
     """
     gate = k.gate
     ready = [tcb for queue in gate.queues.values() for tcb in queue] if gate is not None else []
@@ -187,6 +187,7 @@ def the_highest_runs(k: Kernel) -> Iterator[str]:
         return
     for tcb in k.tcbs.values():
         runs = tcb.state == states.RUNNING and tcb.calls and tcb.pd.doomed is None
+        runs = runs and tcb.number not in tcb.pd.breakpoints
         if runs and tcb is not gate.running and tcb not in gate.stopped.values():
             yield f"tcb {tcb.number} runs, though it is not its turn"
     if len(set(ready)) < len(ready):

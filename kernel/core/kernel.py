@@ -225,6 +225,8 @@ class Kernel:
                 self.root.expired(self, owner)
 
     def _timed_out(self, tcb: TCB) -> None:
+        if self.root.holds_time(tcb):
+            return
         late = self.cause(Status.TIMED_OUT, tcb.pd)
         slept = tcb.request.call == Sys.SLEEP
         blocking.unqueue(self, tcb, late)

@@ -90,6 +90,7 @@ SYSCALLS: tuple[Syscall, ...] = (
     Syscall(Sys.PARK, control.park, takes_cap=False),
     Syscall(Sys.SLEEP, control.sleep, takes_cap=False),
     Syscall(Sys.FAULT, control.fault, takes_cap=False),
+    Syscall(Sys.DEBUG, control.debug, takes_cap=False),
 )
 
 _DEST = ("dest_index", "dest_depth", "src_index", "src_depth")

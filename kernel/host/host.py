@@ -28,7 +28,7 @@ from caplab.kernel.host.loop import Loop
 from caplab.kernel.host.memfds import MemFds
 from caplab.kernel.host.namespaces import HEEDED
 from caplab.kernel.host.paging import Paging
-from caplab.kernel.host.processes import NEVER_RAN, CannotSpawn, Fault, Processes
+from caplab.kernel.host.processes import NEVER_RAN, Fault, Processes
 from caplab.kernel.host.record import Recorder
 from caplab.kernel.host.segments import Segments
 from caplab.kernel.host.trace import Tracer
@@ -165,10 +165,13 @@ class Host:
     def _spawn(self, effect: effects.Spawn) -> None:
         self.segments.admit(effect.pd)
         ids = self.loop.register(effect.pd, effect.spec["tcbs"])
-        registers = {name: self.lines.register(name) for name in effect.spec["devices"]}
+        spec = effect.spec
+        registers = {name: self.lines.register(name) for name in spec["devices"]}
         try:
-            self.processes.spawn(effect, ids, registers)
-        except CannotSpawn as error:
+            debug = spec.get("debug")
+            terminal = self.lines.plug(effect.pd, spec["name"], self.run_dir) if debug else None
+            self.processes.spawn(effect, ids, registers, terminal)
+        except OSError as error:
             self._never_ran(effect.pd, str(error))
 
     def _confine_pds(self) -> None:
@@ -217,6 +220,7 @@ class Host:
         self.paging.forget(pd)
         self.loop.forget(pd)
         self.segments.dismiss(pd)
+        self.lines.unplug(pd)
 
     def _faulted(self, fault: Fault | None) -> None:
         if fault is not None:
@@ -245,7 +249,7 @@ class Host:
 
     def _line_exited(self, number: int, status: int) -> None:
         self.lines.exited(number)
-        if not self.ending:
+        if not self.ending and not self.lines.expected_to_end(number):
             how = os.waitstatus_to_exitcode(status)
             print(f"kernel: line {number} has ended ({how}), and its console", file=sys.stderr)
 

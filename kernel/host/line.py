@@ -20,6 +20,7 @@ from pathlib import Path
 import msgpack
 
 from caplab.kernel.host.line_loop import Line
+from caplab.kernel.host.pty_cable import Master
 
 
 def run(spawn_fd: int) -> int:
@@ -27,7 +28,8 @@ def run(spawn_fd: int) -> int:
 
     Args:
         spawn_fd: a pipe with one msgpack map, then its end: ``line`` its number, ``uart`` its
-            UART's name, ``dir`` its folder, ``cable_fd`` its end of the socketpair,
+            UART's name, ``dir`` its folder, ``cable_fd`` its end of the socketpair (with
+            ``pty`` the master of a debug PD's PTY),
             ``status_fd`` a pipe on which it answers with one JSON line,
             ``{"ready": true, "tty": …, "socket": …}`` once clients can connect, or
             ``{"ready": false, "error": …}``, and which it then closes.
@@ -39,7 +41,8 @@ def run(spawn_fd: int) -> int:
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a reader's death is an error to handle
     with open(spawn_fd, "rb") as pipe:
         spawn = msgpack.unpackb(pipe.read())
-    cable = socket.socket(fileno=spawn["cable_fd"])
+    descriptor = spawn["cable_fd"]
+    cable = Master(descriptor) if spawn.get("pty") else socket.socket(fileno=descriptor)
     try:
         line = Line(spawn["uart"], Path(spawn["dir"]), cable)
     except OSError as error:

@@ -10,6 +10,7 @@ from caplab.kernel.host import console_wire
 from caplab.kernel.host.backlog import Backlog
 from caplab.kernel.host.console_wire import DATA, JSON, Frame, FramingError
 from caplab.kernel.host.line_files import LineFiles
+from caplab.kernel.host.pty_cable import Master
 from caplab.kernel.host.scrollback import Scrollback
 from caplab.kernel.host.seat import CHUNK, Gone, Seat
 from caplab.kernel.host.terminal import Terminal
@@ -30,7 +31,7 @@ Handler = Callable[[int], None]
 class Line:
     """One loop over the cable, the PTY, the listening socket and the clients."""
 
-    def __init__(self, uart: str, folder: Path, cable: socket.socket) -> None:
+    def __init__(self, uart: str, folder: Path, cable: socket.socket | Master) -> None:
         cable.setblocking(False)
         self._uart = uart
         self._cable = cable
@@ -204,7 +205,7 @@ class Line:
 
     # The loop.
 
-    def _rearm(self, which: socket.socket | Seat | Terminal, write: bool) -> None:
+    def _rearm(self, which: socket.socket | Master | Seat | Terminal, write: bool) -> None:
         """Ask whether it can be written only while there is something to write."""
         key = self._selector.get_map().get(which)
         wanted = READ | WRITE if write else READ

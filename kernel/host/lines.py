@@ -4,6 +4,8 @@ A UART's cable is a socketpair. The line has one end, the driver PD the other, a
 a copy of the driver's: while it stands, the cable outlives its driver; it is what the kernel
 watches for the interrupt. An interrupt masks itself, because the end is watched for one event
 only; Unmask watches it again. The kernel reads and writes nothing there.
+
+A debug PD's terminal has a line too, made when the PD is and gone with it. Its cable is a PTY.
 """
 
 import array
@@ -13,6 +15,7 @@ import os
 import select
 import signal
 import socket
+import sys
 import termios
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,8 +24,10 @@ from typing import Any
 import msgpack
 
 from caplab.kernel.core.effects import Unmask
+from caplab.kernel.host import rundir
 from caplab.kernel.host.doorbell import Doorbell
 from caplab.kernel.host.processes import Send, filled_pipe
+from caplab.kernel.host.pty_cable import Slave, open_pty
 
 STATUS_FD, CABLE_FD = 4, 5
 """Where a line finds its status pipe and its end of the cable; 3 is the spawn pipe."""
@@ -36,9 +41,11 @@ class LineFailed(OSError):
 class Line:
     """One UART's line: the process, and the kernel's copy of the driver's end."""
 
-    def __init__(self, uart: str, end: socket.socket) -> None:
+    def __init__(self, uart: str, end: socket.socket | Slave, pd: int = 0) -> None:
         self.uart = uart
         self.end = end
+        self.pd = pd
+        """The debug PD whose terminal this is; 0 for a UART's."""
         self.tty = self.socket = ""
         self.up = False
         self.hung_up = False
@@ -71,20 +78,40 @@ class Lines:
 
     def start(self, uarts: Sequence[str], run_dir: Path) -> None:
         """Ask the zygote for a line per UART, in the folder of its name."""
-        for number, uart in enumerate(uarts):
+        for uart in uarts:
             ours, theirs = socket.socketpair()
-            self._lines.append(Line(uart, ours))
-            status, write_end = os.pipe()
-            spawn = {
-                "line": number,
-                "uart": uart,
-                "dir": str(run_dir / uart),
-                "status_fd": STATUS_FD,
-                "cable_fd": CABLE_FD,
-            }
-            descriptors = [filled_pipe(msgpack.packb(spawn)), write_end, theirs.detach()]
-            self._doorbell.call(self._await_status(number, status))
-            self._to_zygote({"op": "line", "line": number, "uart": uart}, descriptors)
+            self._begin(Line(uart, ours), theirs.detach(), run_dir / uart)
+
+    def plug(self, pd: int, name: str, run_dir: Path) -> int:
+        """A terminal for a debug PD that is about to start, its line on the way: copy the slave.
+
+        Raises OSError.
+        """
+        master, slave = open_pty()
+        self._begin(Line(name, Slave(slave), pd), master, rundir.terminal(run_dir, name), pty=True)
+        return slave
+
+    def unplug(self, pd: int) -> None:
+        """A PD has ended: its terminal's line gives out what it has, and ends."""
+        for line in self._lines:
+            if line.pd == pd and line.end.fileno() >= 0:
+                line.end.close()
+
+    def _begin(self, line: Line, theirs: int, folder: Path, *, pty: bool = False) -> None:
+        number = len(self._lines)
+        self._lines.append(line)
+        status, write_end = os.pipe()
+        spawn = {
+            "line": number,
+            "uart": line.uart,
+            "dir": str(folder),
+            "status_fd": STATUS_FD,
+            "cable_fd": CABLE_FD,
+            "pty": pty,
+        }
+        descriptors = [filled_pipe(msgpack.packb(spawn)), write_end, theirs]
+        self._doorbell.call(self._await_status(number, status))
+        self._to_zygote({"op": "line", "line": number, "uart": line.uart}, descriptors)
 
     def started(self, number: int, pidfd: int) -> None:
         self._lines[number].pidfd = pidfd
@@ -99,12 +126,12 @@ class Lines:
 
     def register(self, uart: str) -> int:
         """The driver's end, for a PD that is to drive this UART: copy it."""
-        return next(line.end.fileno() for line in self._lines if line.uart == uart)
+        return next(line.end.fileno() for line in self._lines if line.uart == uart and not line.pd)
 
     def unmask(self, effect: Unmask) -> None:
         """Say so, once, when there is something to read."""
         line = self._lines[effect.irq]
-        if line.hung_up and not _unread(line.end):
+        if line.hung_up and not _unread(line.end.fileno()):
             return  # its end was told; it would be told for ever
         self._doorbell.await_once(line.end.fileno(), lambda events: self._fired(line, events))
 
@@ -116,7 +143,7 @@ class Lines:
     @property
     def ended(self) -> list[str]:
         """The UARTs whose line has ended."""
-        return [line.uart for line in self._lines if line.ended]
+        return [line.uart for line in self._lines if line.ended and not line.pd]
 
     @property
     def all_ended(self) -> bool:
@@ -124,7 +151,13 @@ class Lines:
 
     def describe(self) -> list[dict[str, str]]:
         """What `info` says of them."""
-        return [{"uart": line.uart, "tty": line.tty, "socket": line.socket} for line in self._lines]
+        uarts = [line for line in self._lines if not line.pd]
+        return [{"uart": line.uart, "tty": line.tty, "socket": line.socket} for line in uarts]
+
+    def expected_to_end(self, number: int) -> bool:
+        """Whether this line was to end: its PD has."""
+        line = self._lines[number]
+        return bool(line.pd) and line.end.fileno() < 0
 
     def hang_up(self) -> None:
         """Let go of every cable: a line whose driver is gone too gives out what it has, and ends.
@@ -164,12 +197,15 @@ class Lines:
         line = self._lines[number]
         status: dict[str, Any] = json.loads(data) if data else {"error": "it ended at once"}
         if not status.get("ready"):
-            raise LineFailed(f"the line of {line.uart} did not start: {status.get('error')}")
-        line.up, line.tty, line.socket = True, status["tty"], status["socket"]
+            why = f"the line of {line.uart} did not start: {status.get('error')}"
+            if not line.pd:
+                raise LineFailed(why)
+            print(f"kernel: {why}", file=sys.stderr)
+        line.up, line.tty, line.socket = True, status.get("tty", ""), status.get("socket", "")
         self._changed()
 
 
-def _unread(end: socket.socket) -> int:
+def _unread(end: int) -> int:
     """Bytes that wait to be read."""
     found = array.array("i", [0])
     fcntl.ioctl(end, termios.FIONREAD, found)

@@ -107,8 +107,15 @@ class Processes:
         self._children: dict[int, Child] = {}
         self._descriptors = DESCRIPTORS_KEPT
 
-    def spawn(self, effect: Spawn, ids: Sequence[bytes], registers: dict[str, int]) -> None:
-        """Ask for a process. `registers` are the devices' descriptors by name; they are copied.
+    def spawn(
+        self,
+        effect: Spawn,
+        ids: Sequence[bytes],
+        registers: dict[str, int],
+        terminal: int | None = None,
+    ) -> None:
+        """Ask for a process. `registers` are the devices' descriptors by name, `terminal` that of
+        a debug PD's; they are copied.
 
         Raises CannotSpawn.
         """
@@ -125,6 +132,10 @@ class Processes:
             "seed": spec.get("seed", int.from_bytes(os.urandom(7))),
             **self._constants,
         }
+        given = list(registers.values())
+        if terminal is not None:
+            info["terminal"] = FIRST_DEVICE_FD + len(given)
+            given.append(terminal)
         name = spec["name"]
         child = Child(name, spec["tcbs"], strict=spec.get("confinement") == "strict")
         descriptors: list[int] = []
@@ -137,8 +148,8 @@ class Processes:
             self._to_launcher(
                 {"log": name, "pd": effect.pd, "generation": spec["generation"]}, [output]
             )
-            for register in registers.values():
-                descriptors.append(os.dup(register))  # noqa: PERF401  # closed below, if it fails
+            for descriptor in given:
+                descriptors.append(os.dup(descriptor))  # noqa: PERF401  # closed below, if it fails
         except (OSError, ValueError) as error:
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -159,6 +170,7 @@ class Processes:
             "level": spec.get("confinement") or self._level,
             "read": read if program is None else [*read, program],
             "threads": len(spec["tcbs"]),
+            "debug": bool(spec.get("debug")),
         }
 
     def _known(self, path: str) -> bool:

@@ -90,6 +90,11 @@ def create(name: str, uarts: Sequence[str] = ()) -> Claim:
         return Claim(name, path, _hold_directory(path))
 
 
+def terminal(run_dir: Path, pd: str) -> Path:
+    """Where the line of a debug PD's terminal has its files; no UART can be called so."""
+    return run_dir / "debug.d" / pd
+
+
 def hold(run_dir: Path) -> int:
     """Take the kernel's lock for as long as the returned descriptor stays open."""
     lock = os.open(run_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

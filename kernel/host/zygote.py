@@ -3,8 +3,9 @@
 `python -m caplab.kernel.host.zygote FD`, where FD is its end of a SOCK_SEQPACKET channel to the
 kernel. Messages are msgpack maps; descriptors travel beside them:
 
-- `{"op": "spawn", "pd": n, "name": s, "level": l, "read": [path…], "threads": n}` + [spawn
-  channel, output, one register per device…]: how it is confined, and where its code lies
+- `{"op": "spawn", "pd": n, "name": s, "level": l, "read": [path…], "threads": n, "debug": b}` +
+  [spawn channel, output, one register per device…, with `debug` its terminal]: how it is confined,
+  and where its code lies
 - `{"op": "line", "line": i, "uart": s}` + [spawn pipe, status pipe, its end of the cable]
 - `{"op": "confine", "read": [path…], "socket": path}`: from now on PDs have namespaces of their own
   and see these paths, and what every PD needs; only in a machine of its own
@@ -176,7 +177,8 @@ class Zygote:
         readable = (*self._program, *request["read"], READ_ONLY)
         # Without namespaces segments are handed over, and nothing there is a PD's to open.
         shared = () if self._namespaces is None else (SHM_DIR,)
-        return Plan(level, readable, shared, threads=request["threads"])
+        debug = request.get("debug") is True
+        return Plan(level, readable, shared, threads=request["threads"], debug=debug)
 
     def _be_pd(self, plan: Plan, seat: Seat | None, fd: int) -> int:
         """In the child: not a line of the user's runs before it is confined."""

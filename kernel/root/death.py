@@ -19,7 +19,7 @@ from caplab.kernel.core.effects import Announce, Answer, Kill
 from caplab.kernel.core.outcome import Result
 from caplab.kernel.core.states import DEAD, JOB
 from caplab.kernel.core.sweep import Sweep
-from caplab.kernel.root import ads, cleanup, extract, ledger, work
+from caplab.kernel.root import ads, cleanup, debug, extract, ledger, work
 from caplab.kernel.root.cleanup import Aftermath
 from caplab.kernel.root.pd import regate
 from caplab.kernel.root.report import Report
@@ -82,6 +82,9 @@ def _begin(k: Kernel, root: RootTask, pd: PD, status: int) -> Burial:
     for item in work.discard(pd):
         settle(k, item)
     k.effects.append(Announce(state_of(pd)))
+    if pd.breakpoints:
+        pd.breakpoints.clear()
+        debug.thaw(k, pd)
     report.add("revoke", pd.name, capabilities=pd.caps)
     burial = Burial(pd, root, cleanup.spread(k, root, pd, report), cause)
     burial.after.keep = root.keepers(k, pd)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from caplab.kernel.abi import ObjectType
 from caplab.kernel.core import states
 from caplab.kernel.core.jobs import Job
+from caplab.kernel.root import debug
 from caplab.kernel.root.report import Report
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def row(one: PD) -> dict[str, Any]:
         "calls": one.calls if one.tcbs else one.calls_ended,
         "caps": one.caps if one.alive else 0,
         "confinement": one.spec.get("confinement") or "none",
+        "debug": bool(one.spec.get("debug")),
         "tcbs": tcbs,
     }
 
@@ -54,13 +56,14 @@ def _pd_state(one: PD) -> str:
         return "suspended"
     if one.state == "created" or not one.calls:
         return "starting"
-    awake = any(tcb.state == states.RUNNING and not tcb.suspended for tcb in one.tcbs)
-    return "running" if awake else "waiting"
+    return "running" if any(state(tcb) == "running" for tcb in one.tcbs) else "waiting"
 
 
 def _why(one: PD) -> str:
     if one.state == "created":
         return "created, not started"
+    if any(debug.stands(tcb) for tcb in one.tcbs):
+        return debug.sentence(one)
     return reason(one.tcbs[0])
 
 
@@ -73,7 +76,7 @@ def record(one: PD) -> list[Any]:
         one.state,
         one.ended,
         [one.doomed is not None, one.fault is not None, one.crash is not None, one.stopping],
-        sorted(one.to_stop),
+        [sorted(one.to_stop), sorted(one.breakpoints)],
         [list(arm) for arm in one.arms],
         [[name, *map(int, entry[:2])] for name, entry in one.names.items()],
         one.next_badge,
@@ -87,11 +90,13 @@ def record(one: PD) -> list[Any]:
 def state(tcb: TCB) -> str:
     if tcb.suspended:
         return "suspended"
-    return "running" if tcb.state == states.RUNNING else "waiting"
+    return "running" if tcb.state == states.RUNNING and not debug.stands(tcb) else "waiting"
 
 
 def reason(tcb: TCB) -> str:
     """What a TCB waits for, in words."""
+    if debug.stands(tcb):
+        return "at a breakpoint"
     if tcb.state == states.READY:
         return f"ready{_runs(tcb, tcb.on)}"
     if tcb.fault is not None:

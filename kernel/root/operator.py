@@ -272,7 +272,7 @@ def _caps(k: Kernel, root: RootTask, event: Operator) -> None:
 
 
 def _down(k: Kernel, root: RootTask, event: Operator) -> None:
-    stop.begin(k, root, event.request)
+    stop.begin(k, root, event.request, patient=event.command.get("patient") is True)
 
 
 def _wait(k: Kernel, root: RootTask, event: Operator) -> None:

@@ -114,6 +114,8 @@ class PD:
         self.stopping = False
         self.to_stop: set[int] = set()
         """TCBs whose next call is answered with STOP; never iterated."""
+        self.breakpoints: set[int] = set()
+        """TCBs that stand at a breakpoint; never iterated."""
         self.received = False
         """A server is ready at its first Recv."""
         self.deadline: int | None = None
@@ -351,7 +353,8 @@ def spawn(k: Kernel, pd: PD) -> None:
     """Ask the host for the process."""
     spec = pd.spec
     pd.state = "started"
-    pd.traced = any(tcb.fault_ep for tcb in pd.tcbs)
+    # A debug PD is left to other tracers, which its user may want to attach.
+    pd.traced = not spec.get("debug") and any(tcb.fault_ep for tcb in pd.tcbs)
     k.effects.append(
         Spawn(
             pd.number,
@@ -365,6 +368,7 @@ def spawn(k: Kernel, pd: PD) -> None:
                 "devices": list(spec.get("devices") or ()),
                 "confinement": spec.get("confinement"),
                 "traced": pd.traced,
+                "debug": bool(spec.get("debug")),
             },
         )
     )

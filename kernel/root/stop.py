@@ -25,14 +25,17 @@ class Shutdown:
 
     def __init__(self, now: int) -> None:
         self.began = now
+        self.patient = True
+        """Nobody is in a hurry: a PD at a breakpoint is not killed for not stopping."""
         self.requests: list[int] = []
 
 
-def begin(k: Kernel, root: RootTask, request: int) -> None:
-    """Start going down; asking again only adds who is told."""
+def begin(k: Kernel, root: RootTask, request: int, *, patient: bool = False) -> None:
+    """Start going down; asking again adds who is told, and may end the patience."""
     if root.stop is None:
         root.stop = Shutdown(k.now)
         root.stay_dead()
+    root.stop.patient = root.stop.patient and patient
     root.stop.requests.append(request)
     advance(k, root)
 
@@ -79,7 +82,9 @@ def stop(k: Kernel, root: RootTask, one: PD) -> None:
 
 def too_late(k: Kernel, root: RootTask, one: PD) -> None:
     """It did not stop in time."""
-    if one.alive:
+    if one.alive and one.breakpoints and root.stop is not None and root.stop.patient:
+        k.set_timer(one, GRACE)
+    elif one.alive:
         one.doomed = f"SIGKILL: did not stop within {GRACE:g} s"
         regate(one)
         k.effects.append(Kill(one.number, 9))

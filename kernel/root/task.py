@@ -13,13 +13,14 @@ from caplab.kernel.abi import FAULT_HANDLER, FIRST_DYNAMIC_TYPE, FIRST_SPACE, St
 from caplab.kernel.core import gate
 from caplab.kernel.core.effects import Announce, Answer, Kill, Stop
 from caplab.kernel.core.irq import IRQ
-from caplab.kernel.core.outcome import Result
+from caplab.kernel.core.outcome import Outcome, Result
 from caplab.kernel.core.states import INACTIVE
 from caplab.kernel.core.tcb import TCB
 from caplab.kernel.root import (
     ads,
     connect,
     death,
+    debug,
     extract,
     holds,
     look,
@@ -224,6 +225,8 @@ class RootTask:
         if one.role == "server" and not one.received and tcb.request.call in _RECEIVING:
             one.received = True
             self.check_ready(k)
+        if tcb.request.call == Sys.DEBUG:
+            return False  # what was meant for its user's program waits for that one's next call
         for arm in one.arms:
             if arm.after is None or one.calls >= arm.after:
                 operator.fire(k, self, one, arm, tcb)
@@ -242,6 +245,14 @@ class RootTask:
         reason: str = text.rsplit("\n", 1)[-1][:REASON_MAX] or "exception"
         tcb.pd.fault = reason
         return reason
+
+    def at_breakpoint(self, k: Kernel, tcb: TCB) -> Outcome:
+        """A TCB says that it stands at a breakpoint, or goes on."""
+        return debug.said(k, tcb, death.state_of(tcb.pd))
+
+    def holds_time(self, tcb: TCB) -> bool:
+        """Whether a time limit must not run out, because of a PD at a breakpoint."""
+        return debug.holds_time(tcb)
 
     def broke_abi(self, k: Kernel, tcb: TCB, reason: str) -> None:
         """A PD broke the rules of the wire: it is faulted, everybody else runs on."""

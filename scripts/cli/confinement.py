@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+RELAXED = "it is dumpable and may set that terminal, and its faults are not traced"
+"""In what a debug PD differs from what its level says."""
+
 
 def in_force(level: Mapping[str, str], pds: Sequence[Mapping[str, Any]] = ()) -> str:
     """One line: `confinement basic: no namespaces (unshare: EPERM); cure: …`.
@@ -19,4 +22,7 @@ def in_force(level: Mapping[str, str], pds: Sequence[Mapping[str, Any]] = ()) ->
         for row in pds
         if row["confinement"] != level["level"]
     ]
-    return "; ".join([said, *weaker])
+    debugged = [
+        f"{row['pd']} has a debugger's terminal: {RELAXED}" for row in pds if row.get("debug")
+    ]
+    return "; ".join([said, *weaker, *debugged])

@@ -46,7 +46,7 @@ class Ending(Enum):
     INPUT_ENDED = "input ended"
     """Standard input was no terminal and is used up."""
     SYSTEM_ENDED = "system ended"
-    """The line ended: the system has gone down."""
+    """The line ended: the system has gone down, or the PD whose terminal it was has ended."""
 
 
 def attach(
@@ -58,6 +58,7 @@ def attach(
     mode: str = "console",
     scrollback: bool = True,
     plain: bool = False,
+    gone: str = "the system has gone down",
 ) -> Ending:
     """Join a console: scrollback first, then both directions until one side leaves.
 
@@ -68,6 +69,7 @@ def attach(
     Args:
         mode: ``watch`` sends nothing and reads no input but the escape key of a terminal.
         plain: without colours and carriage returns, as for NO_COLOR or a file.
+        gone: what is said when the line ends.
 
     Raises:
         ValueError: `escape` names no key.
@@ -77,7 +79,10 @@ def attach(
     with Watcher(socket_path, mode=mode, scrollback=scrollback) as watcher:
         window = _Window(watcher, stdin_fd, stdout_fd, key, plain)
         with RawTerminal(stdin_fd):
-            return window.run()
+            ending = window.run()
+            if ending is Ending.SYSTEM_ENDED:
+                _say(gone)
+            return ending
     return Ending.LEFT  # by a signal whose handler let us live
 
 
@@ -105,8 +110,6 @@ class _Window:
                 self._write(self._plain.flush())
         except BrokenPipeError:  # of our output, as in `caplab console | head`
             return Ending.LEFT
-        if ending is Ending.SYSTEM_ENDED:
-            _say("the system has gone down")
         return ending
 
     def _serve(self) -> Ending:

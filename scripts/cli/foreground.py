@@ -53,6 +53,8 @@ class Foreground:
         self._selector = selectors.DefaultSelector()
         self._selector.register(launched, selectors.EVENT_READ, self._on_launcher)
         self._watchers: list[Watcher] = []
+        self._at_breakpoints: set[str] = set()
+        self._patient = False
         self._kernel: int | None = None
         self._ordered, self.orders = os.pipe()
         """`orders` takes signals of the user's, a byte each (`signal.set_wakeup_fd`)."""
@@ -116,11 +118,14 @@ class Foreground:
         self.interrupted = True
         self.stop("going down in reverse order; once more kills")
 
-    def stop(self, why: str = "") -> None:
-        """Ask the kernel to go down; when it cannot be asked, kill it."""
-        if self.stopping:
+    def stop(self, why: str = "", *, patient: bool = False) -> None:
+        """Ask the kernel to go down; when it cannot be asked, kill it.
+
+        `patient`: nobody has asked for it, so a PD at a breakpoint is waited for.
+        """
+        if self.stopping and (patient or not self._patient):
             return
-        self.stopping = True
+        self.stopping, self._patient = True, patient
         self._limit = None
         if why:
             self._screen.say(why)
@@ -128,7 +133,7 @@ class Foreground:
         if self._seek_kernel in self._sought:  # it has not come up yet: nothing to stop in order
             self._launched.say("kill")
             return
-        self._ask("down", lambda answer: None)
+        self._ask("down", lambda answer: None, patient=patient)
 
     def _mind_the_clock(self) -> None:
         now = time.monotonic()
@@ -138,6 +143,8 @@ class Foreground:
             late = running.too_long(self._timeout or 0.0)
             self._screen.error(str(late), late.fix, late.code)
             self.stop()
+        if self._patient and self._at_breakpoints:
+            self._patience = now + DOWN_PATIENCE
         if self._patience is not None and now >= self._patience:
             self._patience = None
             self._screen.say(f"the kernel did not go down within {DOWN_PATIENCE:g} s: killing it")
@@ -177,9 +184,9 @@ class Foreground:
 
     # -- what happens --------------------------------------------------------------------------
 
-    def _ask(self, op: str, handler: Callable[[dict[str, Any]], None]) -> None:
+    def _ask(self, op: str, handler: Callable[[dict[str, Any]], None], **words: object) -> None:
         try:
-            self._listen(self._control.begin(op), handler)
+            self._listen(self._control.begin(op, **words), handler)
         except NotRunning:
             pass  # the launcher will say why
 
@@ -216,6 +223,7 @@ class Foreground:
 
     def _on_announcement(self, message: dict[str, Any]) -> None:
         event = message.get("event", {})
+        self._mind_breakpoints(event)
         if event.get("state") not in ("exited", "killed", "faulted"):
             return
         code = event.get("exit_code")
@@ -225,12 +233,20 @@ class Foreground:
         if event["state"] != "exited" or code or not self.stopping:
             self._screen.say(obituary(event))
 
+    def _mind_breakpoints(self, event: dict[str, Any]) -> None:
+        """Say who waits for the user; who went on, or has ended, does not any more."""
+        if event.get("state") == "waiting":
+            self._at_breakpoints.add(event["pd"])
+            self._screen.say(f"{event['pd']} is {event['reason']}")
+        else:
+            self._at_breakpoints.discard(event.get("pd", ""))
+
     def _on_finished(self, answer: dict[str, Any]) -> None:
         for one in answer.get("failed", ()):
             if one["pd"] not in self.failed:
                 self.failed[one["pd"]] = one
                 self.exit_codes[one["pd"]] = one.get("exit_code") or 1
-        self.stop()
+        self.stop(patient=True)
 
     def _show(self, watcher: Watcher) -> None:
         for event in watcher.receive():

@@ -32,6 +32,7 @@ COMMANDS = (
     Command("Run", "ps", "ps", "ps", "its protection domains: pid, state, whom they wait for"),
     Command("Run", "logs", "logs", "logs", "what PDs have printed on standard output and error"),
     Command("Run", "console", "attach", "console", "attach to a UART's console"),
+    Command("Run", "attach", "debug", "attach", "attach to the debugger of a `debug: true` PD"),
     Command("Break", "kill", "kill", "kill", "kill a PD and see the cleanup, step by step"),
     Command("Break", "crash", "kill", "crash", "let a PD crash by itself"),
     Command("Break", "suspend", "suspend", "suspend", "stop a PD until `resume`"),

@@ -45,6 +45,10 @@ ExitCodeFrom = Annotated[
 Record = Annotated[
     Path | None, typer.Option("--record", metavar="LOG", help="Write the log of all events there.")
 ]
+Debug = Annotated[
+    list[str] | None,
+    typer.Option("--debug", metavar="PD", help="Give it a terminal where breakpoint() opens."),
+]
 Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="Run it as NAME.")]
 
 
@@ -56,6 +60,7 @@ def up(
     exit_code_from: ExitCodeFrom = None,
     record: Record = None,
     name: Name = None,
+    debug: Debug = None,
 ) -> int:
     """Boot a system. In the foreground ^C stops it in reverse order, a second ^C kills."""
     if detach and (console or exit_code_from):
@@ -69,11 +74,11 @@ def up(
         show.say(f"{what}, `caplab up {manifest}`")
     tell_cleared(rundir.reap_stale())
     if detach:
-        return background(System(manifest, name=name, record=record), timeout)
+        return background(System(manifest, name=name, record=record, debug=debug or ()), timeout)
     system = check(manifest).require()
     if console and not system.uarts:
         raise RequestRefused("no-such-uart", f"{system.name} has no UART to type into.")
-    spec = specification(system, name=name, exit_code_from=exit_code_from)
+    spec = specification(system, name=name, exit_code_from=exit_code_from, debug=debug or ())
     return foreground(spec, Launched(spec, record), console, timeout)
 
 

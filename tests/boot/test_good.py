@@ -58,6 +58,7 @@ def test_the_smallest_manifest_gets_every_default(folder: Path) -> None:
                 "cleanup": None,
                 "role": "client",
                 "path": [str(folder)],
+                "debug": False,
             }
         ],
     }
@@ -73,6 +74,7 @@ def test_every_key_reaches_the_boot_specification(folder: Path) -> None:
     assert hello["uses"] == {"console": "serial", "other": "worker"}
     assert hello["untyped"] == 16 << 10
     assert (hello["threads"], hello["role"], hello["faults"]) == (32, "client", "worker")
+    assert (hello["debug"], worker["debug"]) == (True, False)
     assert worker["run"] == {"module": "deep.module", "function": "start", "file": None}
     assert (worker["serves"], worker["role"]) == ("endpoint", "server")
     assert (spec["scheduler"], shell["priority"]) == ("strict", 100)

@@ -57,6 +57,8 @@ def test_one_line_says_the_level_why_not_more_and_what_helps() -> None:
     assert confinement.in_force(level) == line
     rows = [{"pd": "a", "confinement": "basic"}, {"pd": "b", "confinement": "none"}]
     assert confinement.in_force(level, rows) == f"{line}; b has none"
+    rows[1] = {"pd": "b", "confinement": "basic", "debug": True}
+    assert confinement.in_force(level, rows).startswith(f"{line}; b has a debugger's terminal: ")
     asked = {"level": "none", "asked": "none", "why": "", "cure": ""}
     assert confinement.in_force(asked) == "confinement none, as the manifest asks"
     assert confinement.in_force({"level": "strict"}) == "confinement strict"

@@ -54,10 +54,14 @@ def interpret(code: bytes, number: int, audit: int, arguments: tuple[int, ...] =
 class Machine:
     """A machine with the first filter, and perhaps the second."""
 
-    def __init__(self, machine: str, no_open: int = 0, *, sealed: bool = False) -> None:
+    def __init__(
+        self, machine: str, no_open: int = 0, *, sealed: bool = False, terminal: bool = False
+    ) -> None:
         self.architecture: Architecture = ARCHITECTURES[machine]
         self.numbers = numbers(self.architecture)
-        self._filters = [pack(build(self.architecture, rules(ME, no_open), DENIED))]
+        self._filters = [
+            pack(build(self.architecture, rules(ME, no_open, terminal=terminal), DENIED))
+        ]
         if sealed:
             self._filters.append(pack(build(self.architecture, sealing(), ALLOW)))
 
@@ -347,3 +351,11 @@ def test_a_filter_made_for_anybody_becomes_that_of_one_process(machine: str) -> 
     for pid in (1, 4711, 2**22):
         made = pack(build(architecture, rules(ANY_PID, os.O_TRUNC), DENIED))
         assert for_process(made, pid) == pack(build(architecture, rules(pid, os.O_TRUNC), DENIED))
+
+
+@both
+def test_only_who_has_a_terminal_may_change_its_modes(machine: str) -> None:
+    for request in (0x5402, 0x5403, 0x5404):  # TCSETS, TCSETSW, TCSETSF
+        assert Machine(machine, sealed=True).call("ioctl", 0, request) == DENIED
+        assert Machine(machine, sealed=True, terminal=True).call("ioctl", 0, request) == ALLOW
+    assert Machine(machine, terminal=True).call("ioctl", 0, 0x5412) == DENIED  # TIOCSTI

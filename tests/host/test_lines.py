@@ -15,6 +15,7 @@ import pytest
 from caplab.kernel.core.effects import Unmask
 from caplab.kernel.host.doorbell import Doorbell
 from caplab.kernel.host.lines import LineFailed, Lines
+from caplab.kernel.host.pty_cable import Master
 
 
 class Bench:
@@ -32,7 +33,7 @@ class Bench:
             self.interrupts.append,
             self._changed,
         )
-        self.ends: list[socket.socket] = []
+        self.ends: list[socket.socket | Master] = []
 
     def _changed(self) -> None:
         self.changes += 1
@@ -96,6 +97,7 @@ def test_a_line_is_told_where_its_ends_are(bench: Bench) -> None:
         "dir": "/run/test/uart0",
         "status_fd": 4,
         "cable_fd": 5,
+        "pty": False,
     }
 
 
@@ -198,3 +200,41 @@ def test_who_has_not_ended_is_killed_and_counted(bench: Bench) -> None:
     assert bench.lines.ended == ["uart0"]
     assert not bench.lines.all_ended
     assert bench.lines.kill_all() == 0
+
+
+def test_the_terminal_of_a_debug_pd_is_a_pty_whose_line_ends_with_the_pd(bench: Bench) -> None:
+    up(bench, "uart0")
+    slave = bench.lines.plug(7, "thinker", Path("/run/test"))
+    bench.turn()
+    message, (spawn_pipe, _, master) = bench.sent[1]
+    bench.ends.append(Master(master))
+    bench.said = (0, 1)
+    assert message == {"op": "line", "line": 1, "uart": "thinker"}
+    told = msgpack.unpackb(os.read(spawn_pipe, 4096))
+    assert (told["dir"], told["pty"]) == ("/run/test/debug.d/thinker", True)
+    bench.say(1, UP)
+    assert [one["uart"] for one in bench.lines.describe()] == ["uart0"]
+    assert os.isatty(slave)
+    os.write(slave, b"prompt\n")
+    assert bench.ends[1].recv(100) == b"prompt\r\n"
+    assert not bench.lines.expected_to_end(1)
+    bench.lines.unplug(8)
+    bench.ends[1].send(b"answer\n")
+    assert os.read(slave, 100) == b"answer\n"
+    bench.lines.unplug(7)
+    assert bench.lines.expected_to_end(1)
+    bench.ends[1].recv(100)  # what was echoed
+    with pytest.raises(OSError, match="Input/output"):
+        bench.ends[1].recv(100)
+
+
+def test_a_line_that_does_not_come_up_for_a_debug_pd_is_told_and_ends_nothing(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.start("uart0")
+    bench.lines.plug(7, "thinker", Path("/run/test"))
+    bench.turn()
+    bench.ends.append(Master(bench.sent[1][1][2]))
+    bench.said = (1,)
+    bench.say(1, b'{"ready": false, "error": "no PTY"}\n')
+    assert "the line of thinker did not start: no PTY" in capsys.readouterr().err

@@ -87,6 +87,7 @@ def test_a_pd_is_told_everything_it_starts_with_through_its_channel(zygote: Zygo
         "level": "none",
         "read": [],
         "threads": 1,
+        "debug": False,
     }
     told = msgpack.unpackb(os.read(channel, BODY_MAX + 1))
     assert told.pop("seed") >= 0
@@ -230,3 +231,13 @@ def test_who_said_nothing_died_of_what_the_status_says(zygote: Zygote) -> None:
     zygote.spawn(1)
     assert zygote.processes.last_fault(1, 11) == (11, None)
     assert zygote.processes.last_fault(2, 11) == (11, None)
+
+
+def test_a_debug_pd_finds_its_terminal_after_its_devices(zygote: Zygote) -> None:
+    zygote.processes.spawn(Spawn(1, {**SPEC, "debug": True}), [b"\1" * 16], {"uart0": 0}, 1)
+    message, (channel, _, register, terminal) = zygote.sent[0]
+    told = msgpack.unpackb(os.read(channel, 4096))
+    assert (told["devices"], told["terminal"]) == ({"uart0": 4}, 5)
+    assert message["debug"]
+    assert os.path.sameopenfile(terminal, 1)
+    assert os.path.sameopenfile(register, 0)

@@ -365,5 +365,6 @@ def test_after_a_death_its_name_its_row_and_its_reason_stay() -> None:
         "calls": 1,
         "caps": 0,
         "confinement": "none",
+        "debug": False,
         "tcbs": [],
     }

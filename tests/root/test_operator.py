@@ -101,6 +101,7 @@ def test_a_row_says_who_it_is_and_what_it_did() -> None:
         "calls": 1,
         "caps": 6,
         "confinement": "none",
+        "debug": False,
         "tcbs": [{"tcb": "app", "state": "running", "reason": ""}],
     }
 
