@@ -95,6 +95,7 @@ def test_nothing_is_written_over(folder: Path) -> None:
 def test_an_empty_folder_and_folders_that_are_not_there_yet_will_do(folder: Path) -> None:
     Path("driver").mkdir()
     make("client", Path("driver"))
+    assert Path("driver/main.py").is_file()
     assert checked(Path("a/b/pilot")) == "pilot"
     make("client", Path("a/b/pilot"))
     assert Path("a/b/pilot/main.py").is_file()

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from caplab.pd.errors import NeverHeld, PeerDied, Revoked
+from caplab.kernel.abi import Status
+from caplab.pd.errors import NeverHeld, PdDead, PeerDied, Revoked
 from caplab.pd.objects import Memory
 from caplab.pd.resource import (
     Below,
@@ -55,7 +56,7 @@ class Plain(ResourceServer[int]):
         return type(self).invoked(self, call)
 
     def destroyed(self, served: Served[int]) -> None:
-        self.told.append(("destroyed", served.number, len(served.objects)))
+        self.told.append(("destroyed", served.number, len(served.objects), len(self.spaces)))
 
     def client_gone(self, served: Served[int] | None, client: int) -> None:
         self.told.append(("client-gone", served.number if served else 0, client))
@@ -251,7 +252,7 @@ def test_a_space_that_a_policy_takes_away_is_gone_for_the_server_too() -> None:
         alloc(system)
         report = system.operate(op="kill", pd="low", space_depth=1)
         assert [one["action"] for one in report["actions"]].count("mark_space") == 2
-        assert told == [("destroyed", 16, 1)]
+        assert told == [("destroyed", 16, 1, 0)]
         assert not system.root.spaces
         with pytest.raises((PeerDied, Revoked)) as gone:
             alloc(system)
@@ -283,6 +284,9 @@ def test_the_server_answers_between_the_slices_of_a_model_and_goes_on_deleting(
 
     def described(server: Plain, value: int) -> str:
         order.append("described")
+        if value == 50:  # of objects that are written already, and of one that is not yet
+            for number in (*range(1, 11), 80):
+                server.default.delete(number)
         return "x" * 100
 
     def invoked(server: Plain, call: Call[int]) -> None:
@@ -304,7 +308,7 @@ def test_the_server_answers_between_the_slices_of_a_model_and_goes_on_deleting(
         found = graph()
     assert found["marked"] == []
     resources = [row for row in found["rows"] if row[0] == "RESOURCE" and row[2] == "SAMPLE"]
-    assert len(resources) == 60
+    assert len(resources) == 49
     assert all(row[6] == "x" * 100 for row in resources)
     assert "invoked" in order[:-1]
 
@@ -351,3 +355,32 @@ def test_every_refusal_of_the_library_has_a_number_below_a_services_own() -> Non
     codes = [one.code for one in ProtocolError.__subclasses__()]
     assert sorted(codes) == list(range(1, len(codes) + 1))
     assert max(codes) < 16
+
+
+class FullSpace:
+    """A space in which resources can be made, and given to nobody."""
+
+    def __init__(self) -> None:
+        self.there: set[int] = set()
+
+    def info(self) -> dict[str, int]:
+        return {"space": 16, "type": 10}
+
+    def create(self, object: int | None = None) -> int:
+        self.there.add(1)
+        return 1
+
+    def give(self, object: int, pd: int) -> tuple[int, int]:
+        raise PdDead(Status.PD_DEAD, "RESSPC_Give")
+
+    def drop(self, object: int) -> None:
+        self.there.remove(object)
+
+
+def test_of_a_resource_that_cannot_be_given_nothing_is_left() -> None:
+    space: Any = FullSpace()
+    served: Served[int] = Served(space)
+    with pytest.raises(PdDead):
+        served.allocate(1, 4)
+    assert not served.objects
+    assert not space.there
