@@ -241,7 +241,7 @@ def rotate(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     if isinstance(destination, Result):
         return destination
     slots = []
-    for position, at in ((0, 3), (1, 6)):
+    for position, at in ((1, 6), (0, 3)):  # the source first, as there
         root = message.extra_cap(caller, position, ObjectType.CNODE)
         if isinstance(root, Result):
             return cspace.Failure(1).refusal(source=True)
@@ -249,7 +249,7 @@ def rotate(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         if isinstance(slot, Result):
             return slot
         slots.append(slot)
-    pivot, source = slots
+    source, pivot = slots
     if pivot is source or pivot is destination:
         return error(Status.ILLEGAL_OPERATION)
     if destination is not source and destination.cap is not None:

@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from caplab.kernel.abi import SIZE_BITS, AnswerFlag, ObjectType, Rights, Status, Sys
-from caplab.kernel.core import message, notification, reply
+from caplab.kernel.core import cspace, message, notification, reply
 from caplab.kernel.core.cap import Cap, Cause, Slot
 from caplab.kernel.core.outcome import OK, Outcome, Result, error, gone
 from caplab.kernel.core.states import RECV, REPLY, SEND
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _ENDPOINT = int(ObjectType.ENDPOINT)
 _NOTIFICATION = int(ObjectType.NOTIFICATION)
+_REPLY = int(ObjectType.REPLY)
 _WRITE, _READ, _GRANT = int(Rights.WRITE), int(Rights.READ), int(Rights.GRANT)
 _GRANT_EITHER = int(Rights.GRANT | Rights.GRANT_REPLY)
 _CALL = int(Sys.CALL)
@@ -124,7 +125,7 @@ def call(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     endpoint: Endpoint
     kind, endpoint, rights, badge = cap
     if kind != _ENDPOINT:
-        return k.invoke(caller, cap)
+        return _invoke(k, caller, cap)
     if not rights & _WRITE:
         return error(Status.INVALID_CAPABILITY, 0)
     request = caller.request
@@ -151,6 +152,21 @@ def call(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     caller.on = endpoint
     endpoint.queue.append(caller)
     return None
+
+
+def _invoke(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Invoke another object, with what the request carries.
+
+    Differs: a pointer to send that leads to no slot is a capability fault in seL4, before the
+        invocation is looked at; in lab mode that is the invocation's affair, which answers an error
+    """
+    if not k.lab and cap.type != _REPLY:
+        for cptr in caller.request.caps:
+            if cspace.lookup(caller, cptr) is None:
+                quiet = caller.request.call == Sys.NB_SEND
+                refused = error(Status.FAILED_LOOKUP, 1, cptr)
+                return OK if quiet else k.cap_fault(caller, refused)
+    return k.invoke(caller, cap)
 
 
 def _wait_for_reply(k: Kernel, caller: TCB, receiver: TCB, right: int) -> None:
@@ -209,12 +225,8 @@ def nb_send(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 
 
 def _send(k: Kernel, caller: TCB, cap: Cap, blocking: bool) -> Outcome:
-    if cap.type == ObjectType.REPLY:
-        return reply.send_on_reply(k, caller, cap)
-    if cap.type == ObjectType.NOTIFICATION:
-        return notification.signal(k, caller, cap)
     if cap.type != _ENDPOINT:
-        outcome = k.invoke(caller, cap)
+        outcome = _invoke(k, caller, cap)
         return k.silent(outcome) if outcome is not None else None
     if not cap.rights & _WRITE:
         return k.silent(error(Status.INVALID_CAPABILITY, 0))

@@ -99,27 +99,30 @@ class Fault:
             tcb.fault = None
             k.finish(tcb, Result(body=requests.pack_words(tuple(tcb.registers))))
         else:
-            # Not at once: the handler is in the middle of a call, which this one could change.
-            tcb.state, tcb.on = INACTIVE, Restart(tcb)
-            k.jobs.append(tcb.on)
+            restart_later(k, tcb)  # the handler is in the middle of a call
 
 
 class Restart(Job):
-    """Execute the call that a capability fault interrupted again."""
+    """Execute an interrupted call again, when what is being done now is done."""
 
-    __slots__ = ("fault", "tcb")
+    __slots__ = ("tcb",)
 
     def __init__(self, tcb: TCB) -> None:
         super().__init__()
         self.tcb = tcb
-        self.fault = tcb.fault
 
     def run(self, k: Kernel, units: int) -> bool:
         tcb = self.tcb
         # A suspended one is stopped at the gate, and restarted at resume.
-        if tcb.fault is self.fault and tcb.state == INACTIVE:
+        if tcb.on is self and tcb.state == INACTIVE:
             restart(k, tcb)
         return True
+
+
+def restart_later(k: Kernel, tcb: TCB) -> None:
+    """Restart it by a job: what goes on in this step could be changed by the call."""
+    tcb.state, tcb.on = INACTIVE, Restart(tcb)
+    k.jobs.append(tcb.on)
 
 
 # -- what goes wrong ----------------------------------------------------------------------------
@@ -159,7 +162,7 @@ def capability(k: Kernel, tcb: TCB, refused: Result) -> Outcome:
     if k.lab and not tcb.fault_ep:
         return refused
     receiving = tcb.request.call in _RECEIVING
-    cptr = _to_blame(tcb, receiving)
+    cptr = _to_blame(tcb, receiving, k.lab)
     if cptr is None:
         return refused
     if cspace.lookup(tcb, cptr) is None:
@@ -172,12 +175,13 @@ def capability(k: Kernel, tcb: TCB, refused: Result) -> Outcome:
     return _raise(k, tcb, Fault(FaultLabel.CAP_FAULT, words, text, refused))
 
 
-def _to_blame(tcb: TCB, receiving: bool) -> int | None:
+def _to_blame(tcb: TCB, receiving: bool, lab: bool) -> int | None:
     """The pointer of a call that leads to no capability: its own, or one it wanted to send."""
     request = tcb.request
     for cptr in (request.cptr, *request.caps):
         slot = cspace.lookup(tcb, cptr)
-        if receiving or slot is None or slot.cap is None:
+        # Where lab mode refuses an empty slot seL4 sends nothing of it, and does not fault.
+        if receiving or slot is None or (slot.cap is None and lab):
             return cptr
     return None
 

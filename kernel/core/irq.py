@@ -79,13 +79,16 @@ def set_notification(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Rights:    Write on the notification
     Errors:    TRUNCATED_MESSAGE, FAILED_LOOKUP, INVALID_CAPABILITY (not a notification, or
         without Write)
+    Differs:   lab mode tells an empty slot and a capability of another type apart; to seL4 both
+        are INVALID_CAPABILITY
     """
     index = caller.request.caps[0] if caller.request.caps else 0
     found = message.extra_cap(caller, 0, ObjectType.NOTIFICATION)
     if isinstance(found, Result):
-        return found
+        told = k.lab or found.status == Status.TRUNCATED_MESSAGE
+        return found if told else error(Status.INVALID_CAPABILITY, 0)
     if not found.rights & Rights.WRITE:
-        return error(Status.INVALID_CAPABILITY, 1)
+        return error(Status.INVALID_CAPABILITY, 0)
     irq: IRQ = cap.obj
     forget(k, irq, k.cause(Status.REVOKED, caller.pd))
     k.put(irq.slot, found, cspace.lookup(caller, index), caller.pd.name)

@@ -116,13 +116,17 @@ def _transfer_caps(
 ) -> tuple[list[int], int]:
     """At most three capabilities, one of them into the receive slot; stop at the first that fails.
 
-    seL4: transferCaps
+    A sender that waited may have lost its way to one of them: then none is sent.
+
+    seL4: lookupExtraCaps, transferCaps
     """
+    sources = [cspace.lookup(sender, cptr) for cptr in sender.request.caps[:EXTRA_CAPS]]
+    if None in sources:
+        return [], 0
     target = _receive_slot(receiver)
     landed: list[int] = []
     unwrapped = 0
-    for position, cptr in enumerate(sender.request.caps[:EXTRA_CAPS]):
-        source = cspace.lookup(sender, cptr)
+    for position, source in enumerate(sources):
         if source is None or source.cap is None:
             break
         if endpoint is not None and source.cap.obj is endpoint:

@@ -65,13 +65,14 @@ class Channel:
 
     def _read(self) -> None:
         try:
-            data, descriptors, _, _ = socket.recv_fds(
-                self._socket, MESSAGE_MAX, FDS_MAX, socket.MSG_CMSG_CLOEXEC
-            )
+            data, descriptors, _, _ = socket.recv_fds(self._socket, MESSAGE_MAX, FDS_MAX)
         except BlockingIOError:
             return
         except ConnectionResetError:
             data, descriptors = b"", []
+        for descriptor in descriptors:
+            # By hand: recv_fds takes flags, MSG_CMSG_CLOEXEC too, and passes none of them on.
+            os.set_inheritable(descriptor, False)
         if data:
             self._on_message(msgpack.unpackb(data), descriptors)
         else:

@@ -116,9 +116,7 @@ class Zygote:
 
     def _handle(self, *, hung_up: bool) -> bool:
         """Read one message and act on it; False at the channel's end."""
-        data, fds, flags, _ = socket.recv_fds(
-            self._channel, MESSAGE_MAX, FDS_MAX, socket.MSG_CMSG_CLOEXEC
-        )
+        data, fds, flags, _ = socket.recv_fds(self._channel, MESSAGE_MAX, FDS_MAX)
         if not data and hung_up:
             return False
         request: dict[str, Any] = {}

@@ -24,9 +24,11 @@ NAME_MAX = 64
 def unpack(caller: TCB, kinds: Mapping[str, Kind]) -> dict[str, Any] | Result:
     """The arguments by name; one left out is None if its kinds allow that.
 
+    A call without arguments ignores what is sent, as those of the core ignore further words.
+
     Errors: TRUNCATED_MESSAGE (not a msgpack map), INVALID_ARGUMENT with the argument's position
     """
-    body = caller.request.body
+    body = caller.request.body if kinds else b""
     try:
         found = msgpack.unpackb(body) if body else {}
     except (ValueError, msgpack.UnpackException):

@@ -94,8 +94,8 @@ def endpoint(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     seL4:   seL4_Untyped_Retype
     Object: SERVICE ep
     Answer: ep: its number
-    Errors: TRUNCATED_MESSAGE, INVALID_ARGUMENT, ILLEGAL_OPERATION (another service),
-        FAILED_LOOKUP (no receive slot), RANGE_ERROR, DELETE_FIRST, NOT_ENOUGH_MEMORY
+    Errors: ILLEGAL_OPERATION (another service), FAILED_LOOKUP (no receive slot), RANGE_ERROR,
+        DELETE_FIRST, NOT_ENOUGH_MEMORY
     """
     asked = _asked(caller, cap, "ep", {})
     if isinstance(asked, Result):
@@ -111,8 +111,8 @@ def address_space(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 
     Object: SERVICE ads
     Answer: ads: its number
-    Errors: TRUNCATED_MESSAGE, INVALID_ARGUMENT, ILLEGAL_OPERATION (another service),
-        FAILED_LOOKUP (no receive slot), RANGE_ERROR, DELETE_FIRST, NOT_ENOUGH_MEMORY
+    Errors: ILLEGAL_OPERATION (another service), FAILED_LOOKUP (no receive slot), RANGE_ERROR,
+        DELETE_FIRST, NOT_ENOUGH_MEMORY
     """
     asked = _asked(caller, cap, "ads", {})
     if isinstance(asked, Result):
@@ -135,8 +135,8 @@ def cpu(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     seL4:   seL4_Untyped_Retype
     Object: SERVICE cpu
     Answer: cpu: the number of the TCB
-    Errors: TRUNCATED_MESSAGE, INVALID_ARGUMENT, ILLEGAL_OPERATION (another service),
-        FAILED_LOOKUP (no receive slot), RANGE_ERROR, DELETE_FIRST, NOT_ENOUGH_MEMORY (none left)
+    Errors: ILLEGAL_OPERATION (another service), FAILED_LOOKUP (no receive slot), RANGE_ERROR,
+        DELETE_FIRST, NOT_ENOUGH_MEMORY (none left)
     """
     asked = _asked(caller, cap, "cpu", {})
     if isinstance(asked, Result):

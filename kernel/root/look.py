@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from caplab.kernel.abi import ObjectType
+from caplab.kernel.abi import Inv, ObjectType
 from caplab.kernel.core import states
 from caplab.kernel.core.jobs import Job
 from caplab.kernel.root import debug
@@ -112,8 +112,14 @@ def reason(tcb: TCB) -> str:
     if tcb.state == states.JOB:
         if isinstance(tcb.on, Report):
             return f"the end of {tcb.on.pd.name}"
-        return "revoke" if isinstance(tcb.on, Job) else "kernel"
+        return _operation(tcb) if isinstance(tcb.on, Job) else "kernel"
     return "" if tcb.state == states.RUNNING else states.NAMES[tcb.state]
+
+
+def _operation(tcb: TCB) -> str:
+    """`revoke`, `delete`, `set space`: what an invocation that takes several steps is doing."""
+    _, _, words = Inv(tcb.request.label).name.partition("_")
+    return words.lower().replace("_", " ")
 
 
 def _fate(tcb: TCB) -> str:

@@ -254,8 +254,7 @@ def destroy(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 
     Object: RESSPC
     Blocks: until all of it is gone
-    Errors: TRUNCATED_MESSAGE, INVALID_ARGUMENT, NOT_MANAGER, REVOKED (it is being destroyed),
-        TIMED_OUT (it goes nevertheless)
+    Errors: NOT_MANAGER, REVOKED (it is being destroyed), TIMED_OUT (it goes nevertheless)
     """
     arguments = _managed(caller, cap, {})
     if isinstance(arguments, Result):

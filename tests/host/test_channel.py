@@ -101,6 +101,7 @@ def test_a_message_from_the_other_end_comes_with_its_descriptors(ends: Ends) -> 
     ends.turn()
     assert ends.messages == [{"op": "started"}]
     assert os.read(ends.descriptors[0], 10) == b"pid"
+    assert not os.get_inheritable(ends.descriptors[0])
 
 
 def test_the_end_is_told_once_whether_it_is_read_or_written_to(ends: Ends) -> None:
