@@ -70,9 +70,9 @@ def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
 def leave(k: Kernel, one: PD, cause: Cause) -> None:
     """A dead PD has no address space any more."""
     ads, one.ads = one.ads, None
-    if ads is not None:
-        del ads.pds[one.number]
-        _end(k, ads, cause)
+    assert ads is not None
+    del ads.pds[one.number]
+    _end(k, ads, cause)
 
 
 def _end(k: Kernel, ads: ADS, cause: Cause) -> None:
@@ -224,10 +224,10 @@ def reclaimed(k: Kernel, record: Record, cause: Cause) -> None:
     if isinstance(record, ADS):
         for attached in list(record.attached.values()):
             k.jobs.append(holds.Taking(root, cause, _strike(k, record, attached)))
-    elif isinstance(record, Attachment):
-        ads = root.address_spaces.get(record.ads)
-        if ads is not None and ads.attached.get(record.name) is record:
-            k.jobs.append(holds.Taking(root, cause, _strike(k, ads, record)))
+        return
+    assert isinstance(record, Attachment)
+    ads = root.address_spaces[record.ads]
+    k.jobs.append(holds.Taking(root, cause, _strike(k, ads, record)))
 
 
 def listing(k: Kernel, caller: TCB, cap: Cap) -> Outcome:

@@ -33,7 +33,6 @@ class Extraction:
         self.said: dict[int, list[Any]] = {}
         """By space, the rows its server sent, unread."""
         self.marked: dict[str, str] = {}
-        self.over = False
 
 
 def begin(k: Kernel, root: RootTask, request: int, patience: float) -> None:
@@ -94,7 +93,5 @@ def too_late(k: Kernel, root: RootTask, found: Extraction) -> None:
 
 
 def _conclude(k: Kernel, root: RootTask, found: Extraction) -> None:
-    if not found.over:
-        found.over = True
-        found.deadline = None
-        k.jobs.append(Writing(root, found))
+    found.deadline = None
+    k.jobs.append(Writing(root, found))

@@ -133,9 +133,8 @@ def withdraw(k: Kernel, hold: Hold, keep: bool = False) -> None:
         space.clients[parts.client] = left
     else:
         del space.clients[parts.client]
-    pd = root.pds.get(parts.client)
-    if pd is not None:
-        pd.holds.pop(hold.badge, None)
+    # Who is dead holds nothing, and is forgotten only then.
+    del root.pds[parts.client].holds[hold.badge]
     if not keep:
         ledger.refund(k, hold)
 
@@ -354,8 +353,8 @@ class Destruction(Taking):
         del root.spaces[space.number]
         if all(one.type != space.type for one in root.spaces.values()):
             del root.types[space.type_name]
-        if space.manager is not None:
-            space.manager.spaces.pop(space.number, None)
+        assert space.manager is not None
+        del space.manager.spaces[space.number]
         space.manager = space.own = space.master = None
 
 
@@ -392,6 +391,6 @@ def reclaimed(k: Kernel, hold: Hold, cause: Cause) -> None:
 
 
 def resource_reclaimed(k: Kernel, resource: Resource, cause: Cause) -> None:
-    space = _root(k).spaces.get(resource.space)
-    if space is not None and space.resources.get(resource.number) is resource:
-        k.jobs.append(delete_resource(k, space, resource, cause))
+    """A resource's memory is taken back. One that is struck out stands on none any more."""
+    space = _root(k).spaces[resource.space]
+    k.jobs.append(delete_resource(k, space, resource, cause))

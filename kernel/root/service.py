@@ -110,9 +110,8 @@ def create_pd(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         pd.give(k, made, name, caps.masked(source.cap, pd.CLIENT_RIGHTS), source, caller.pd.name)
     pd.handled(made)
     k.put(slot, Cap(ObjectType.PD, made, Rights.ALL), None, "root")
-    answer = {"pd": made.number, "endpoint": 0, "space": 0, "rde": 0, "ads": 0}
-    if made.ads is not None:
-        answer["ads"] = made.ads.number
+    assert made.ads is not None
+    answer = {"pd": made.number, "endpoint": 0, "space": 0, "rde": 0, "ads": made.ads.number}
     served = connect.serve(k, root, made)
     if served is not None:
         hold = holds.give(k, served, BADGE_OBJ_ID_NULL, caller.pd, None)

@@ -119,8 +119,7 @@ def add(k: Kernel, item: WorkItem) -> bool:
 def client_gone(k: Kernel, endpoint: Endpoint, badge: int, report: Report | None) -> None:
     """The last capability of a badge is gone: tell the PD that receives on the endpoint."""
     server: PD | None = endpoint.owner
-    if server is None:
-        return
+    assert server is not None, "every endpoint has been made by somebody"
     item = WorkItem("client-gone", server, report)
     item.badge, item.endpoint = badge, endpoint
     add(k, item)
