@@ -125,6 +125,13 @@ def restart_later(k: Kernel, tcb: TCB) -> None:
     k.jobs.append(tcb.on)
 
 
+def restart_after_sweep(k: Kernel, tcb: TCB) -> None:
+    """Restart it now, or after the sweep that goes on: what the call destroys in the middle of
+    one would be emptied by that, and the call not wait for it.
+    """
+    (restart if k.sweep is None else restart_later)(k, tcb)
+
+
 # -- what goes wrong ----------------------------------------------------------------------------
 
 

@@ -281,9 +281,7 @@ class Kernel:
             return
         if tcb.fault is not None:
             tcb.fault.settle(tcb)
-        # In the middle of a sweep it could destroy what that one then empties, unawaited.
-        restart = faults.restart if self.sweep is None else faults.restart_later
-        restart(self, tcb)
+        faults.restart_after_sweep(self, tcb)
 
     def deactivate(self, tcb: TCB) -> None:
         """Block a TCB for ever (until Resume): what seL4 does where lab mode would explain."""
