@@ -53,6 +53,10 @@ _PRCTL = (3, 15, 16, 21, 38, 39, 0x53564D41)
 _MADVISE = (0, 1, 2, 3, 4, 8, 14, 15, 16, 17, 20, 21, 102, 103)
 """Without REMOVE, which punches a hole into a page that others share."""
 
+_SOCKET_OPTIONS = (2, 13, 20, 21, 66, 67)
+"""REUSEADDR, LINGER, RCVTIMEO and SNDTIMEO (of 32 and of 64 bits). Without the sizes of buffers,
+which are memory of the host that no limit of a process counts, and without filters."""
+
 _DESCRIPTORS = """
     read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek close
     close_range dup dup2 dup3 pipe pipe2 poll ppoll select pselect6 epoll_create epoll_create1
@@ -65,8 +69,7 @@ _FILES = """
 """
 """Looking. Which files may be opened at all is for the root file system and Landlock to say."""
 _SOCKETS = """
-    sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg shutdown getsockopt setsockopt getsockname
-    getpeername
+    sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg shutdown getsockopt getsockname getpeername
 """
 _MEMORY = "mmap munmap mprotect mremap brk msync membarrier"
 _THREADS = """
@@ -126,6 +129,7 @@ def rules(pid: int, no_open: int = 0, *, terminal: bool = False) -> list[Rule]:
         # Half a pair of datagrams may send to any socket that it can name, the host's included.
         Rule("socketpair", (Check(0, _WORD, (_AF_UNIX,)), Check(1, _TYPE, (_STREAM, _SEQPACKET)))),
         Rule("socket", (Check(0, _WORD, (_AF_UNIX,)),)),
+        Rule("setsockopt", (Check(2, _WORD, _SOCKET_OPTIONS),)),
         Rule("connect"),
         Rule("seccomp"),  # for the second filter
     ]

@@ -233,6 +233,10 @@ def test_threads_are_made_and_processes_and_namespaces_are_not(machine: str) -> 
         ("prlimit64", (ME, 7), ALLOW),
         ("prlimit64", (ME - 1, 7), DENIED),
         ("sched_setscheduler", (0, 0), ALLOW),
+        ("setsockopt", (4, 1, 20), ALLOW),  # SO_RCVTIMEO
+        ("setsockopt", (4, 1, 7), DENIED),  # SO_SNDBUF
+        ("setsockopt", (4, 1, 33), DENIED),  # SO_RCVBUFFORCE
+        ("setsockopt", (4, 1, 26), DENIED),  # SO_ATTACH_FILTER
         ("sched_setscheduler", (0, 1), DENIED),  # SCHED_FIFO
         ("socketpair", (1, 1), ALLOW),  # a stream
         ("socketpair", (1, 0o2000000 | 5), ALLOW),  # packets, close-on-exec
