@@ -59,6 +59,8 @@ class Child:
         self.channel: SpawnChannel | None = None
         self.traced = False
         """Whether the zygote was to trace it."""
+        self.deaf = False
+        """Whether it did not take something that it was handed."""
         self.pid = 0
         """As others know it, `/proc` among them."""
         self.pidfd = -1
@@ -201,7 +203,11 @@ class Processes:
         except (BrokenPipeError, ConnectionResetError):
             return  # it is ending
         except OSError as error:
-            # It does not open what it has mapped; the next of these it will not find.
+            # It does not open what it has mapped; the next of these it will not find. Said once:
+            # such a PD could fill the operator's screen with it.
+            if child.deaf:
+                return
+            child.deaf = True
             print(f"kernel: {child.name} was not handed {message}: {error}", file=sys.stderr)
 
     def tcb(self, pd: int, tid: int) -> int | None:

@@ -22,6 +22,8 @@ from caplab.kernel.host.signal_frame import Words
 MESSAGE_MAX = 4096
 READ_MAX = 256
 """Messages that are read at once; an honest PD sends one per TCB, and its last words."""
+THREADS_MAX = 1024
+"""Threads of a PD that are remembered; more than it can have TCBs."""
 
 
 class SpawnChannel:
@@ -94,4 +96,7 @@ class SpawnChannel:
         except (ValueError, msgpack.UnpackException):
             return
         if isinstance(said, dict) and type(said.get("tid")) is int and type(said.get("tcb")) is int:
+            self._tcbs.pop(said["tid"], None)
             self._tcbs[said["tid"]] = said["tcb"]
+            if len(self._tcbs) > THREADS_MAX:
+                self._tcbs.pop(next(iter(self._tcbs)))  # the oldest: it can only have lied

@@ -15,7 +15,7 @@ from caplab.kernel.abi import Status, Sys
 from caplab.kernel.host import signal_frame
 from caplab.kernel.host.last_words import CODE, LastWords
 from caplab.kernel.host.signal_frame import FRAMES, SIGINFO_SIZE, Words, parse
-from caplab.kernel.host.spawn_channel import SpawnChannel
+from caplab.kernel.host.spawn_channel import THREADS_MAX, SpawnChannel
 from zygote_host import Child, RouterKernel, ZygoteHost, reply, say_ok
 
 known_here = pytest.mark.skipif(signal_frame.here() is None, reason="an unknown architecture")
@@ -233,6 +233,19 @@ def test_where_executable_memory_is_refused_it_is_said_and_nothing_is_installed(
     monkeypatch.setattr("os.memfd_create", refuse)
     assert LastWords().address == 0
     assert "without last words" in capsys.readouterr().err
+
+
+def test_a_pd_that_names_ever_more_threads_does_not_fill_the_kernels_memory(
+    baseline: None,
+) -> None:
+    channel = SpawnChannel(b"information")
+    with socket.socket(fileno=channel.theirs) as pd:
+        for round in range(300):
+            for number in range(8):
+                pd.send(msgpack.packb({"tid": round * 8 + number, "tcb": 1}))
+            assert channel.tcb(round * 8) == 1
+    assert len(channel._tcbs) == THREADS_MAX
+    channel.close()
 
 
 def test_what_a_pd_says_that_makes_no_sense_is_passed_over(baseline: None) -> None:
