@@ -22,6 +22,8 @@ SEGMENTS = 64
 """Numbers that a system as small as this one may have given out."""
 ROUNDS, FLUSHES, WINDOW = 20, 20, 1
 TOUCHES = 400
+MIB, BEYOND = 1 << 20, 48
+"""How many MiB a page is to grow by, at most; the kernel's own slack is less."""
 
 
 @contextmanager
@@ -77,6 +79,20 @@ def truncate(env: Env, order: Order) -> None:
                 "truncate": lambda: os.truncate(f"{SHM}/{name}", 0),
             }
         )
+
+
+def grow(env: Env, order: Order) -> None:
+    """Write beyond the end of an own page: memory that nobody has paid for."""
+    with _page(env) as (_, descriptor):
+        grown = 0
+        try:
+            for grown in range(BEYOND):
+                os.pwrite(descriptor, bytes(MIB), (grown + 1) * MIB)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise Contained(f"no room after {grown} MiB") from None
+    raise GotThrough(f"{BEYOND} MiB for a page")
 
 
 def read_only(env: Env, order: Order) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import mmap
 import os
 import platform
 import socket
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -20,6 +22,7 @@ PTRACE_SEIZE = 0x4206
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, SIGKILL = 1, 4, 9
 THREADS, DESCRIPTORS, GIB = 200, 5000, 1 << 30
 FAILED = 127
+HOGS, BUSY = 32, 1.0
 CLONE_NEWUTS = 0x04000000
 GETPID_32 = b"\xb8\x14\x00\x00\x00\xcd\x80\xc3"
 """mov eax, 20 (getpid of 32-bit Linux); int 0x80; ret"""
@@ -132,6 +135,40 @@ def descriptors(env: Env, order: Order) -> None:
     finally:
         for descriptor in taken:
             os.close(descriptor)
+
+
+def socket_buffers(env: Env, order: Order) -> None:
+    """Have the host keep what is sent to nobody: pairs of sockets with the largest of buffers."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        largest = {"SO_SNDBUF": socket.SO_SNDBUF, "SO_RCVBUF": socket.SO_RCVBUF}
+        each(
+            {
+                name: partial(ours.setsockopt, socket.SOL_SOCKET, option, GIB)
+                for name, option in largest.items()
+            }
+        )
+
+
+def processor_hog(env: Env, order: Order) -> None:
+    """Keep the processors busy with as many threads as it may have."""
+    until = time.monotonic() + BUSY
+    work = bytes(1 << 22)
+
+    def spin() -> None:
+        while time.monotonic() < until:
+            hashlib.sha256(work).digest()  # which lets go of the interpreter
+
+    hogs: list[threading.Thread] = []
+    try:
+        for _ in range(HOGS):
+            hogs.append(threading.Thread(target=spin, daemon=True))
+            hogs[-1].start()
+    except RuntimeError:
+        hogs.pop()
+    for hog in hogs:
+        hog.join()
+    raise Contained(f"{len(hogs)} threads had a PD's share for {BUSY:g} s")
 
 
 def memory(env: Env, order: Order) -> None:

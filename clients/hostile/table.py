@@ -57,6 +57,7 @@ ATTACKS = (
     Attack(22, "names", "memory", "Landlock, seccomp", memory.names, needs="basic"),
     Attack(23, "destroyed", "memory", "SIGBUS", memory.destroyed, "VM|SIGBUS", "lent"),
     Attack(24, "memfd", "memory", "seccomp", memory.memfd, needs="basic"),
+    Attack(53, "grow", "memory", "a seal, or no room", memory.grow, needs="basic"),
     Attack(40, "shrinking-window", "memory", "pread, not a mapping", memory.shrinking_window),
     Attack(
         25,
@@ -73,6 +74,8 @@ ATTACKS = (
     Attack(30, "threads", "process", "RLIMIT_NPROC", process.threads, needs="strict"),
     Attack(31, "descriptors", "process", "RLIMIT_NOFILE", process.descriptors),
     Attack(32, "memory", "process", "RLIMIT_DATA, RLIMIT_AS", process.memory),
+    Attack(54, "socket-buffers", "process", "seccomp", process.socket_buffers, needs="basic"),
+    Attack(55, "processor-hog", "process", "a share per PD", process.processor_hog),
     Attack(33, "outlive", "process", "seccomp", process.outlive, needs="basic"),
     Attack(34, "kernel-surface", "process", "seccomp", process.kernel_surface, needs="basic"),
     Attack(35, "x32", "process", "seccomp", process.x32, "SIGSYS", needs="basic"),

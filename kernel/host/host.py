@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from caplab.kernel.abi import FaultLabel
+from caplab.kernel.confine.libc import Libc
 from caplab.kernel.core import effects
 from caplab.kernel.core.events import Boot, Event, Exited, Faulted, Interrupt, Operator, Started
 from caplab.kernel.core.kernel import Kernel
@@ -26,7 +27,7 @@ from caplab.kernel.host.doorbell import Doorbell
 from caplab.kernel.host.lines import LineFailed, Lines
 from caplab.kernel.host.loop import Loop
 from caplab.kernel.host.memfds import MemFds
-from caplab.kernel.host.namespaces import HEEDED
+from caplab.kernel.host.namespaces import HEEDED, resize_shm
 from caplab.kernel.host.paging import Paging
 from caplab.kernel.host.processes import NEVER_RAN, Fault, Processes
 from caplab.kernel.host.record import Recorder
@@ -95,7 +96,11 @@ class Host:
             spec.get("confinement", "none"),
         )
         self.segments: Segments | MemFds = (
-            MemFds(self.processes.hand) if handed else Segments(folders=strict(spec))
+            MemFds(self.processes.hand)
+            if handed
+            else Segments(
+                folders=strict(spec), resize=partial(resize_shm, Libc()) if strict(spec) else None
+            )
         )
         self.paging = Paging(self.processes, self.segments, self._sender(self.zygote))
         self.lines = Lines(

@@ -3,10 +3,12 @@
 For PDs that see the same `/dev/shm` as everybody else but may open nothing in it (`basic`). A grant
 sends a descriptor over the PD's spawn channel, before the answer that tells the object's name; the
 PD library opens the name by it. For reading only, the descriptor is one that was opened so, and
-there is no path by which it could be opened otherwise. There is nothing to remove afterwards:
-Linux frees the pages with the last descriptor and mapping.
+there is no path by which it could be opened otherwise. It is sealed against growing: who writes
+beyond its end gets EPERM, and no memory that nobody has paid for. There is nothing to remove
+afterwards: Linux frees the pages with the last descriptor and mapping.
 """
 
+import fcntl
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -44,9 +46,10 @@ class MemFds:
     def create(self, effect: CreateSegment) -> None:
         """Raises OSError: memory is short. What follows is taken note of all the same."""
         file = self._files[effect.mo] = MemFd(effect.name)
-        descriptor = os.memfd_create(effect.name, os.MFD_CLOEXEC)
+        descriptor = os.memfd_create(effect.name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             os.posix_fallocate(descriptor, 0, effect.size)
+            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
             os.fchmod(descriptor, OWNER_READS)
         except OSError:
             os.close(descriptor)

@@ -24,6 +24,7 @@ from caplab.kernel.confine.libc import (
     MS_NOSUID,
     MS_PRIVATE,
     MS_REC,
+    MS_REMOUNT,
     Libc,
 )
 
@@ -67,6 +68,12 @@ def first_process(start: socket.socket, libc: Libc) -> None:
     start.recv(1)  # its end: the launcher has seen the one between us go, and is our parent
     start.close()
     signal.pthread_sigmask(signal.SIG_BLOCK, HEEDED)
+
+
+def resize_shm(libc: Libc, size: int) -> None:
+    """Let the machine's `/dev/shm` hold this many bytes. Raises OSError: there is more in it."""
+    flags = MS_REMOUNT | MS_NOSUID | MS_NODEV
+    libc.mount("caplab", os.path.realpath(SHM), "tmpfs", flags, f"size={size}")
 
 
 def begin(start: socket.socket, child: int) -> int:

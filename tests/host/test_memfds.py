@@ -82,6 +82,23 @@ def test_what_was_granted_is_opened_by_its_name_and_nothing_else_is(handing: Han
     os.close(second)
 
 
+def test_nobody_makes_it_longer_and_the_kernel_still_takes_it_away(handing: Handing) -> None:
+    handing.create()
+    handing.grant()
+    opened = handing.opened()
+    for attempt in (
+        lambda: os.pwrite(opened, b"x", 8192),
+        lambda: os.ftruncate(opened, 8193),
+        lambda: os.posix_fallocate(opened, 0, 8193),
+    ):
+        with pytest.raises(PermissionError):
+            attempt()
+    assert os.fstat(opened).st_size == 8192
+    handing.segments.destroy(DestroySegment(1))
+    assert os.fstat(opened).st_size == 0
+    os.close(opened)
+
+
 def test_reading_only_is_enforced_by_the_descriptor(handing: Handing) -> None:
     handing.create()
     handing.grant(writable=False)

@@ -1,5 +1,6 @@
 """Memory objects in /dev/shm."""
 
+import errno
 import mmap
 import os
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from caplab.kernel.core.effects import (
     WithdrawSegment,
 )
 from caplab.kernel.host import segments as segments_module
-from caplab.kernel.host.segments import SHM, Segments
+from caplab.kernel.host.segments import SHM, SPARE, Segments
 
 PREFIX = f"cl.{os.urandom(4).hex()}."
 
@@ -171,3 +172,68 @@ def test_the_folders_of_a_dead_pd_go(shown: Segments) -> None:
     shown.dismiss(8)
     assert not (segments_module.SHM / ".pd" / "8").exists()
     shown.withdraw(WithdrawSegment(1, 8))  # what the kernel says of it afterwards
+
+
+@pytest.fixture
+def rooms() -> list[int]:
+    """What /dev/shm was told to hold."""
+    return []
+
+
+@pytest.fixture
+def bounded(rooms: list[int]) -> Iterator[Segments]:
+    segments = Segments(resize=rooms.append)
+    yield segments
+    segments.destroy_all()
+    assert not list(SHM.glob(f"{PREFIX}*"))
+
+
+def test_there_is_little_more_room_than_there_are_segments(
+    bounded: Segments, rooms: list[int]
+) -> None:
+    used = 0
+    for mo in range(40):
+        create(bounded, mo, 1 << 20)
+        used += 1 << 20
+        assert used <= rooms[-1] <= used + 2 * SPARE
+    for mo in range(40):
+        bounded.destroy(DestroySegment(mo))
+        used -= 1 << 20
+        assert used < rooms[-1] <= used + 2 * SPARE
+    assert len(rooms) < 30  # by steps
+
+
+def test_what_has_grown_is_cut_back_when_room_is_short(
+    bounded: Segments, rooms: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(bounded, 1)
+    descriptor = os.open(path("1"), os.O_RDWR)
+    os.pwrite(descriptor, b"mine" * 1024 + b"stolen", 0)
+    fill, asked = os.posix_fallocate, []
+
+    def full_at_first(fd: int, offset: int, size: int) -> None:
+        asked.append(size)
+        if len(asked) == 1:
+            raise OSError(errno.ENOSPC, "full")
+        fill(fd, offset, size)
+
+    monkeypatch.setattr(os, "posix_fallocate", full_at_first)
+    create(bounded, 2)
+    assert asked == [4096, 4096]
+    assert os.pread(descriptor, 8192, 0) == b"mine" * 1024
+    assert rooms == [SPARE, 2 * SPARE]  # whoever fills it again has not got it all
+    os.close(descriptor)
+
+
+def test_room_that_is_short_because_of_nobody_is_an_error_and_counts_for_nothing(
+    bounded: Segments, rooms: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", full)
+        with pytest.raises(OSError, match="full"):
+            create(bounded, 1, 64 * SPARE)
+    create(bounded, 2)
+    assert rooms == [65 * SPARE, SPARE]
