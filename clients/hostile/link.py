@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -13,6 +14,8 @@ MORE, LONG, COMMAND = 1, 2, 4
 DESCRIPTORS = 64
 PATIENCE = 0.3
 """Seconds in which a kernel that answers would have answered."""
+GREETED = 5.0
+"""Seconds in which any kernel has greeted, however busy its host."""
 
 
 def frame(body: bytes, flags: int = 0) -> bytes:
@@ -52,12 +55,25 @@ def silence(env: Env) -> None:
 def greeted(env: Env, routing_id: bytes) -> socket.socket:
     """A second connection to the kernel, under any id."""
     second = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    second.settimeout(PATIENCE)
+    second.settimeout(GREETED)
     second.connect(env.info.address.removeprefix("ipc://"))
     second.sendall(GREETING + ready(routing_id))
-    second.recv(len(GREETING), socket.MSG_WAITALL)
-    second.recv(second.recv(2, socket.MSG_WAITALL)[1], socket.MSG_WAITALL)
+    _take(second, len(GREETING))
+    _take(second, _take(second, 2)[1])
+    second.settimeout(PATIENCE)
     return second
+
+
+def _take(connection: socket.socket, count: int) -> bytes:
+    """So many bytes, in however many pieces they come (MSG_WAITALL waits for nothing on a socket
+    with a timeout). Raises OSError."""
+    taken = b""
+    while len(taken) < count:
+        piece = connection.recv(count - len(taken))
+        if not piece:
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+        taken += piece
+    return taken
 
 
 def ready(routing_id: bytes) -> bytes:

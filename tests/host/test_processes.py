@@ -143,6 +143,15 @@ def test_no_more_pds_are_made_than_the_kernel_has_descriptors_for(zygote: Zygote
     assert zygote.processes.names() == ["hello", "hello"]
 
 
+def test_that_a_pd_takes_nothing_it_is_handed_is_said_once(
+    zygote: Zygote, capsys: pytest.CaptureFixture[str]
+) -> None:
+    zygote.spawn(1)
+    for number in range(2000):  # more than any channel holds
+        zygote.processes.hand(1, {"withdrawn": f"cl.{number}"}, ())
+    assert capsys.readouterr().err.count("was not handed") == 1
+
+
 def test_a_signal_that_comes_before_the_process_is_reported_waits_for_it(zygote: Zygote) -> None:
     zygote.spawn(1)
     zygote.processes.kill(Kill(1, signal.SIGTERM))
