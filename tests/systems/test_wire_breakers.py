@@ -30,7 +30,10 @@ def main(env, way="random bytes"):
     socket = env.utcb().transport.socket
     env.yield_()
     if way == "three parts":
-        socket.send_multipart([frame(), b"two", b"three"])
+        more = 2  # ZMQ_SNDMORE
+        socket.send(frame(), more)
+        socket.send(b"two", more)
+        socket.send(b"three")
     else:
         for each in WAYS[way]:
             socket.send(each)
