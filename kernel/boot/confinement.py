@@ -12,9 +12,6 @@ from caplab.kernel.confine import probe
 from caplab.kernel.confine.level import Choice, Finding, Impossible, Level, choose
 from caplab.kernel.host.errors import HostError
 
-STRONGEST = Level.STRICT
-"""What `auto` takes at most."""
-
 
 class Host(NamedTuple):
     """What is known of a host; a test makes one up."""
@@ -34,7 +31,7 @@ def decide(system: CheckedSystem, host: Host) -> tuple[Choice, dict[str, Level]]
     Raises HostError (status 2) when the manifest demands what the host does not allow.
     """
     try:
-        choice = choose(system.confinement, host.findings, host.signs, STRONGEST)
+        choice = choose(system.confinement, host.findings, host.signs)
         levels = {pd.name: _level(pd.name, pd.confinement, choice) for pd in system.pds}
     except Impossible as error:
         raise HostError("not-confined", f"{error}.", _fix(error.cure), status=2) from None

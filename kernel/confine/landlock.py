@@ -90,7 +90,23 @@ class Landlock:
     def restrict(self, allowed: Iterable[tuple[str, int]]) -> None:
         """Confine this thread, and those it starts later, to these paths with these rights.
 
-        Paths that do not exist are passed over. Raises OSError.
+        Raises OSError.
+        """
+        ruleset = self.ruleset(allowed)
+        try:
+            self.enforce(ruleset)
+        finally:
+            os.close(ruleset)
+
+    def enforce(self, ruleset: int) -> None:
+        """The same, with rules that were made before. Raises OSError."""
+        self._libc.prctl(PR_SET_NO_NEW_PRIVS, 1)
+        self._libc.syscall("landlock_restrict_self", ruleset, 0)
+
+    def ruleset(self, allowed: Iterable[tuple[str, int]]) -> int:
+        """A descriptor of the rules that allow these rights beneath these paths.
+
+        A path stands for what is there now. One that does not exist is passed over. Raises OSError.
         """
         files, network, scopes = handled(self.version)
         attributes = _Ruleset(files, network, scopes)
@@ -100,10 +116,10 @@ class Landlock:
         try:
             for path, rights in allowed:
                 self._allow(ruleset, path, rights & files)
-            self._libc.prctl(PR_SET_NO_NEW_PRIVS, 1)
-            self._libc.syscall("landlock_restrict_self", ruleset, 0)
-        finally:
+        except BaseException:
             os.close(ruleset)
+            raise
+        return ruleset
 
     def _allow(self, ruleset: int, path: str, rights: int) -> None:
         try:

@@ -96,19 +96,17 @@ def choose(
     asked: str,
     findings: Iterable[Finding],
     signs: Mapping[str, str],
-    strongest: Level = Level.STRICT,
 ) -> Choice:
     """The level for a manifest's word: `auto`, or the name of one. Raises Impossible.
 
-    `signs` are settings of the host that tell why something failed (`probe.SIGNS`). `strongest`
-    bounds what `auto` takes.
+    `signs` are settings of the host that tell why something failed (`probe.SIGNS`).
     """
     found = {each.part: each for each in findings}
     lacks = {part: _lack(found.get(part), part, signs) for part in Part}
     possible = {level: not any(lacks[part] for part in NEEDED[level]) for level in Level}
     if asked == "auto":
         level = max(
-            (each for each in Level if possible[each] and each.strength <= strongest.strength),
+            (each for each in Level if possible[each]),
             key=lambda each: each.strength,
         )
     else:

@@ -12,6 +12,7 @@ is what a Linux without the call would say.
 import ctypes
 import errno
 import os
+from functools import cached_property
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWCGROUP = 0x02000000
@@ -113,6 +114,8 @@ class Libc:
         self._syscall.argtypes = (ctypes.c_long, *[ctypes.c_ulong] * 5)
         self._syscall.restype = ctypes.c_long
         self._numbers = NUMBERS.get(self.machine, {})
+        self._header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+        self._sets = (ctypes.c_uint32 * 6)()
 
     # -- namespaces and mounts -----------------------------------------------------------------
 
@@ -172,29 +175,28 @@ class Libc:
 
     def set_name(self, name: str) -> None:
         """What `ps` and `top` show of the calling thread, cut to 15 bytes."""
-        text = ctypes.create_string_buffer(name.encode()[:_NAME_BYTES])
-        self.prctl(PR_SET_NAME, ctypes.addressof(text))
+        text = ctypes.c_char_p(name.encode()[:_NAME_BYTES])
+        self.prctl(PR_SET_NAME, _address(text))
 
     def capset(self, effective: int = 0, permitted: int = 0, inheritable: int = 0) -> None:
         """The capability sets of the calling thread, each a word with a bit per capability."""
-        header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
         sets = (effective, permitted, inheritable)
-        halves = [word >> shift & 0xFFFFFFFF for shift in (0, 32) for word in sets]
-        data = (ctypes.c_uint32 * 6)(*halves)
-        self.syscall("capset", ctypes.addressof(header), ctypes.addressof(data))
+        self._sets[:] = [word >> shift & 0xFFFFFFFF for shift in (0, 32) for word in sets]
+        self.syscall("capset", ctypes.addressof(self._header), ctypes.addressof(self._sets))
 
     def drop_bounding_set(self) -> None:
         """Take every capability out of the bounding and the ambient set, for good."""
-        capability = 0
-        while True:
-            try:
-                self.prctl(PR_CAPBSET_DROP, capability)
-            except OSError as error:
-                if error.errno == errno.EINVAL:
-                    break  # there are no more
-                raise
-            capability += 1
+        for capability in range(self.capabilities):
+            self.prctl(PR_CAPBSET_DROP, capability)
         self.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
+
+    @cached_property
+    def capabilities(self) -> int:
+        """How many capabilities this Linux knows."""
+        known = 0
+        while self._prctl(PR_CAPBSET_READ, known, 0, 0, 0) >= 0:
+            known += 1
+        return known
 
     # -- by number -----------------------------------------------------------------------------
 

@@ -48,6 +48,16 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 
 
+class Filter:
+    """A packed program where Linux can read it: what a parent can make for all its children."""
+
+    def __init__(self, code: bytes) -> None:
+        self._code = ctypes.c_char_p(code)
+        address = ctypes.cast(self._code, ctypes.c_void_p)
+        self._program = _Program(len(code) // _INSTRUCTION.size, address)
+        self.address = ctypes.addressof(self._program)
+
+
 def build(architecture: Architecture, rules: Iterable[Rule], otherwise: int) -> list[Instruction]:
     """The filter that follows the rules, and says `otherwise` to every other call.
 
@@ -125,20 +135,18 @@ class Seccomp:
 
         Filters add up: what one of them refuses is refused. Raises OSError.
         """
-        self.load(self.code(rules, otherwise), all_threads=all_threads)
+        self.load(Filter(self.code(rules, otherwise)), all_threads=all_threads)
 
     def code(self, rules: Iterable[Rule], otherwise: int = ERROR | errno.EPERM) -> bytes:
-        """The filter, packed: what a parent can make for all its children. Raises OSError."""
+        """The filter, packed. Raises OSError."""
         if self.architecture is None:
             raise OSError(errno.ENOSYS, f"seccomp: no table for {self._libc.machine}")
         return pack(build(self.architecture, rules, otherwise))
 
-    def load(self, code: bytes, *, all_threads: bool) -> None:
-        """Install a packed program as it is."""
-        lines = ctypes.create_string_buffer(code, len(code))
-        loaded = _Program(len(code) // _INSTRUCTION.size, ctypes.addressof(lines))
+    def load(self, program: Filter, *, all_threads: bool) -> None:
+        """Install a program as it is."""
         self._libc.prctl(PR_SET_NO_NEW_PRIVS, 1)
         flags = _TSYNC if all_threads else 0
-        odd = self._libc.syscall("seccomp", _SET_MODE_FILTER, flags, ctypes.addressof(loaded))
+        odd = self._libc.syscall("seccomp", _SET_MODE_FILTER, flags, program.address)
         if odd:
             raise OSError(errno.EBUSY, f"seccomp: thread {odd} has a filter of its own")

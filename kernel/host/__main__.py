@@ -118,10 +118,10 @@ def checked(
 
 def die_with(launcher: socket.socket) -> None:
     """End when the launcher does, and now if it already has."""
-    from caplab.kernel.host.fork import Prctl
+    from caplab.kernel.confine.libc import Libc
     from caplab.kernel.host.parent import hung_up
 
-    Prctl().die_with_parent()
+    Libc().die_with_parent()
     if hung_up(launcher):
         raise Refused("the launcher has ended already")
 

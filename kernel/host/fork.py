@@ -1,6 +1,5 @@
 """Making a child of the zygote: its descriptors, signals and name, and that it never comes back."""
 
-import ctypes
 import fcntl
 import gc
 import io
@@ -11,10 +10,8 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 
-PR_SET_PDEATHSIG = 1
-PR_SET_NAME = 15
-NAME_BYTES = 15
-"""What the kernel of the machine keeps of a process's name."""
+from caplab.kernel.confine.libc import Libc
+
 SPAWN_FD = 3
 """Where a child finds its spawn channel or pipe; whatever else it was given follows."""
 FDS_MAX = 1 << 20
@@ -23,29 +20,11 @@ FAILED = 70
 """Exit status of a child whose own start-up code failed (EX_SOFTWARE)."""
 
 
-class Prctl:
-    """prctl(2), looked up before the fork: a child should not load libraries."""
-
-    def __init__(self) -> None:
-        self._call = ctypes.CDLL(None, use_errno=True).prctl
-        self._call.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)
-
-    def die_with_parent(self) -> None:
-        """SIGKILL for the caller when the thread that forked it ends."""
-        if self._call(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
-            raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
-
-    def name(self, name: str) -> None:
-        """What `ps` and `top` show of this process."""
-        text = ctypes.create_string_buffer(name.encode()[:NAME_BYTES])
-        self._call(PR_SET_NAME, ctypes.addressof(text), 0, 0, 0)
-
-
 def fork(
     body: Callable[[int], int],
     descriptors: Mapping[int, int],
     name: str,
-    prctl: Prctl,
+    libc: Libc,
     first: Callable[[], None] | None = None,
 ) -> int:
     """Fork a child that runs `body(SPAWN_FD)` and exits with what it returns; the child's pid.
@@ -62,12 +41,12 @@ def fork(
     try:
         if first is not None:
             first()
-        prctl.die_with_parent()  # after `first`, which may change who we are: that clears it
+        libc.die_with_parent()  # after `first`, which may change who we are: that clears it
         # In a pid namespace of its own it cannot see its parent; there the machine ends it.
         if os.getppid() not in (parent, 0):
             os._exit(FAILED)  # the zygote died before the line above; nobody would end us
         place(descriptors)
-        prctl.name(name)
+        libc.set_name(name)
         gc.enable()
         status = body(SPAWN_FD)
     except BaseException:  # noqa: BLE001  # nothing may unwind into the zygote's code

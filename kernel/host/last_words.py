@@ -92,6 +92,10 @@ class LastWords:
             return
         try:
             self.address = executable(libc, code)
+            self._once, self._always = (
+                ctypes.byref(_SigAction(self.address, flags=ctypes.c_int(flags).value))
+                for flags in (SA_SIGINFO | SA_RESETHAND, SA_SIGINFO | SA_NODEFER)
+            )
         except OSError as error:
             print(f"zygote: PDs will die without last words: {error}", file=sys.stderr, flush=True)
 
@@ -103,11 +107,11 @@ class LastWords:
         """
         if not self.address:
             return
-        numbers = [signal.SIGSEGV, signal.SIGBUS, *([signal.SIGABRT] if first else [])]
-        flags = SA_SIGINFO | (SA_RESETHAND if once else SA_NODEFER)
-        action = _SigAction(self.address, flags=ctypes.c_int(flags).value)
-        for number in numbers:
-            self._sigaction(number, ctypes.byref(action), None)
+        action = self._once if once else self._always
+        for number in (signal.SIGSEGV, signal.SIGBUS):
+            self._sigaction(number, action, None)
+        if first:
+            self._sigaction(signal.SIGABRT, action, None)
 
 
 def executable(libc: ctypes.CDLL, code: bytes) -> int:

@@ -1,11 +1,14 @@
 """The namespaces of a PD: what the zygote does around the fork, and the child before all else.
 
-Each PD is process 1 of its own pid namespace and sees no other; it has a network without
-interfaces, no System V objects, its own `/dev/shm` with hard links to the segments it was granted,
-and mounts that it has no rights over, because its user namespace is made last.
+Each PD is process 1 of its own pid namespace and sees no other; it has no System V objects, its
+own `/dev/shm` with hard links to the segments it was granted, and mounts that it has no rights
+over, because its user namespace is made last. The network it is in has no interface that is up and
+is that of all PDs of the system: nothing is in it, and no PD can put anything there.
 """
 
+import errno
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -17,19 +20,15 @@ from caplab.kernel.confine.libc import (
     CLONE_NEWPID,
     CLONE_NEWUSER,
     CLONE_NEWUTS,
-    MOUNT_ATTR_NODEV,
-    MOUNT_ATTR_NOEXEC,
-    MOUNT_ATTR_NOSUID,
-    MOUNT_ATTR_RDONLY,
     MS_BIND,
     MS_PRIVATE,
     MS_REC,
     Libc,
 )
 from caplab.kernel.host import pd_view
-from caplab.kernel.host.segments import GRANTED, GRANTED_READ_ONLY
+from caplab.kernel.host.segments import GRANTED
 
-OWN = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWNET
+OWN = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
 FIRST_USER = 200_000
 USERS = 65_536
 """The users PDs may have, where there are so many: one each, and no two that live at once share."""
@@ -49,6 +48,7 @@ class Namespaces:
         self._libc = libc
         self._machine_mounts = _namespace("mnt")
         self._pids = _namespace("pid")
+        self._network = empty_network(libc)
         self._folder = _working_folder()
         shown = pd_view.shown_paths(read)
         self._own_users = _many_users() and pd_view.open_to_others(shown)
@@ -74,12 +74,11 @@ class Namespaces:
         """Give this process, a PD just forked, its own of everything else."""
         libc = self._libc
         libc.unshare(OWN)
+        libc.setns(self._network, CLONE_NEWNET)
         libc.mount(f"{pd_view.MASTER}/{GRANTED}/{pd}", pd_view.SHM, flags=MS_BIND)
-        libc.mount(f"{pd_view.MASTER}/{GRANTED_READ_ONLY}/{pd}", pd_view.READ_ONLY, flags=MS_BIND)
-        libc.mount_setattr(
-            pd_view.READ_ONLY,
-            MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
-        )
+        # Read-only as the mount is that it is a part of.
+        libc.mount(f"{pd_view.MASTER_READ_ONLY}/{pd}", pd_view.READ_ONLY, flags=MS_BIND)
+        libc.umount(pd_view.MASTER_READ_ONLY)
         libc.umount(pd_view.MASTER)
         if self._own_users:
             user = FIRST_USER + pd % USERS
@@ -93,6 +92,25 @@ class Namespaces:
         """See what the kernel sees: for a line, which is no PD."""
         self._libc.setns(self._machine_mounts, CLONE_NEWNS)
         os.chdir(self._folder)
+
+
+def empty_network(libc: Libc) -> int:
+    """A descriptor of a network namespace that nobody is in. Raises OSError."""
+    ours, theirs = socket.socketpair()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            libc.unshare(CLONE_NEWNET)
+            socket.send_fds(theirs, [b"network"], [_namespace("net")])
+        finally:
+            os._exit(0)
+    theirs.close()
+    with ours:
+        found = socket.recv_fds(ours, len(b"network"), 1, socket.MSG_CMSG_CLOEXEC)[1]
+    os.waitpid(pid, 0)
+    if not found:
+        raise OSError(errno.EPERM, "no network namespace")
+    return found[0]
 
 
 def _working_folder() -> str:

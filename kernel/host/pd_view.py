@@ -3,7 +3,8 @@
 The zygote builds it, moves into it, and its PDs inherit it. It holds the interpreter and its
 libraries, the environment, caplab, the code roots and four device nodes, each where the host has
 it, and the kernel's socket at `SOCKET`; nothing else of the host, and no `/proc`. Segments are at
-`MASTER` until a PD has taken its own folder of them and given the rest up (`pd_namespaces.py`).
+`MASTER` and `MASTER_READ_ONLY` until a PD has taken its own folders of them and given the rest up
+(`pd_namespaces.py`).
 """
 
 import os
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Sequence
 
 from caplab.kernel.confine.libc import (
     MOUNT_ATTR_NODEV,
+    MOUNT_ATTR_NOEXEC,
     MOUNT_ATTR_NOSUID,
     MOUNT_ATTR_RDONLY,
     MS_BIND,
@@ -20,8 +22,10 @@ from caplab.kernel.confine.libc import (
     MS_REC,
     Libc,
 )
+from caplab.kernel.host.segments import GRANTED_READ_ONLY
 
-SHM, READ_ONLY, MASTER = "/dev/shm", "/dev/shr", "/.shm"
+SHM, READ_ONLY = "/dev/shm", "/dev/shr"
+MASTER, MASTER_READ_ONLY = "/.shm", "/.shr"
 SOCKET = "/.kernel.sock"
 """Where PDs find the kernel's socket: not where the host has it, because a code root may lie above
 its folder, which is nobody's to enter."""
@@ -60,6 +64,16 @@ def shown_paths(code_roots: Iterable[str]) -> list[str]:
     return [path for path in dict.fromkeys(map(os.path.abspath, wanted)) if os.path.exists(path)]
 
 
+def outermost(paths: Iterable[str]) -> list[str]:
+    """The same without what lies beneath another of them."""
+    real = {os.path.realpath(path): path for path in paths}
+    return [
+        path
+        for place, path in real.items()
+        if not any(place.startswith(f"{other}/") for other in real)
+    ]
+
+
 def mapped_files() -> list[str]:
     """The libraries that this process has loaded, wherever they are."""
     with open("/proc/self/maps") as maps:
@@ -92,10 +106,17 @@ def move_in(libc: Libc, shown: Sequence[str], socket: str) -> None:
     view.show_at(socket, SOCKET)
     for device in DEVICES:
         view.show(device, device=True)
-    for folder in (SHM, READ_ONLY, MASTER):
+    for folder in (SHM, READ_ONLY, MASTER, MASTER_READ_ONLY):
         os.makedirs(new + folder, 0o755, exist_ok=True)
     libc.mount_setattr(new, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, recursive=False)
     libc.mount(shm, new + MASTER, flags=MS_BIND)
+    granted = f"{shm}/{GRANTED_READ_ONLY}"
+    os.makedirs(granted, 0o755, exist_ok=True)  # no PD has been admitted yet
+    libc.mount(granted, new + MASTER_READ_ONLY, flags=MS_BIND)
+    libc.mount_setattr(
+        new + MASTER_READ_ONLY,
+        MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+    )
     os.chdir(new)
     libc.pivot_root(".", ".")  # the old root is now mounted over the new one, and goes
     libc.umount(".")

@@ -25,6 +25,7 @@ ends.
 
 import gc
 import os
+import pkgutil
 import select
 import signal
 import socket
@@ -39,11 +40,12 @@ import msgpack
 
 from caplab.kernel.confine.child import Confinement, Plan, Seal
 from caplab.kernel.confine.level import Level
-from caplab.kernel.host.fork import SPAWN_FD, Prctl, fork, prepare
+from caplab.kernel.confine.libc import Libc
+from caplab.kernel.host.fork import SPAWN_FD, fork, prepare
 from caplab.kernel.host.injection import WALL
 from caplab.kernel.host.last_words import LastWords
 from caplab.kernel.host.pd_namespaces import Namespaces
-from caplab.kernel.host.pd_view import READ_ONLY, shown_paths
+from caplab.kernel.host.pd_view import outermost, shown_paths
 from caplab.kernel.host.traced import Seat, Tracer
 from caplab.pd.window import SHM_DIR, leave_segments_to_the_kernel
 
@@ -61,9 +63,17 @@ PRELOADED = (
     "caplab.kernel.host.line",
 )
 """What every child shares with the zygote instead of loading it. zmq is loaded, never used."""
+PARTS = ("pd", "servers", "clients", "scripts")
+"""Parts of caplab that programs are in, or import."""
 MESSAGE_MAX = 65536
 FDS_MAX = 64
 LINE_FDS = 3
+RULES_MAX = 32
+"""Programs whose rules are kept, each with a descriptor."""
+DEVICES_AND_SEGMENTS = "/dev"
+"""In a PD's own view: the devices it may use, its segments, and at a read-only mount those that it
+may only read. Not `/dev/shm` itself: a rule is about what is at a path when it is made, and that is
+another folder for each PD."""
 
 
 class BadRequest(Exception):
@@ -83,7 +93,6 @@ class Zygote:
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
-        self._prctl = Prctl()
         self._poll = select.poll()
         self._namespaces: Namespaces | None = None
         self._children: dict[int, Child] = {}
@@ -92,8 +101,8 @@ class Zygote:
         self._last_words = LastWords()
         self._tracer = Tracer(self._tell, self._last_words)
         self._confinement = Confinement()
-        self._confinement.prepare()
-        self._program = tuple(shown_paths(()))
+        self._known_rules: dict[tuple[object, ...], int] = {}
+        self._program = tuple(outermost(shown_paths(())))
         self._run_pd: Callable[[int, Seal], int] = import_module("caplab.pd.runtime").run
         self._run_line: Callable[[int], int] = import_module("caplab.kernel.host.line").run
 
@@ -156,7 +165,7 @@ class Zygote:
             placed = {1: 2, 2: 2, **dict(enumerate(fds, SPAWN_FD))}
             name = f"line {request['uart']}"
             first = partial(self._begin, self._see_the_machine, None)
-            pid = fork(self._run_line, placed, name, self._prctl, first)
+            pid = fork(self._run_line, placed, name, self._confinement.libc, first)
         try:
             pidfd = os.pidfd_open(pid)
         except OSError:
@@ -172,11 +181,30 @@ class Zygote:
             level = Level(request["level"])
         except ValueError as error:
             raise BadRequest(str(error)) from None
-        readable = (*self._program, *request["read"], READ_ONLY)
+        readable = (*self._program, *request["read"])
+        threads, debug = request["threads"], request.get("debug") is True
+        if level is Level.STRICT:
+            return Plan(level, readable, (DEVICES_AND_SEGMENTS,), threads, debug, pid=1)
         # Without namespaces segments are handed over, and nothing there is a PD's to open.
         shared = () if self._namespaces is None else (SHM_DIR,)
-        debug = request.get("debug") is True
-        return Plan(level, readable, shared, threads=request["threads"], debug=debug)
+        return Plan(level, readable, shared, threads, debug)
+
+    def _rules(self, plan: Plan) -> int:
+        """A descriptor of what a PD of this plan may open, for PDs like it too; -1 if it is to
+        find out by itself, because it will not see the files that are here."""
+        if self._namespaces is not None and plan.level is not Level.STRICT:
+            return -1
+        # A program that was edited may be another file than it was.
+        there = tuple(identity(path) for path in plan.readable)
+        key = (plan.level, plan.readable, there)
+        if key not in self._known_rules:
+            if len(self._known_rules) >= RULES_MAX:
+                for descriptor in self._known_rules.values():
+                    if descriptor >= 0:
+                        os.close(descriptor)
+                self._known_rules.clear()
+            self._known_rules[key] = self._confinement.rules(plan)
+        return self._known_rules[key]
 
     def _be_pd(self, plan: Plan, seat: Seat | None, fd: int) -> int:
         """In the child: not a line of the user's runs before it is confined."""
@@ -206,15 +234,19 @@ class Zygote:
     ) -> int:
         name, spaces = request["name"], self._namespaces
         plan = self._plan(request)
+        self._confinement.prepare(plan)
+        if (rules := self._rules(plan)) >= 0:
+            at = max(placed) + 1
+            plan, placed = plan._replace(rules=at), {**placed, at: rules}
         body = partial(self._be_pd, plan, seat)
         if plan.level is not Level.STRICT:
             first = partial(self._begin, self._see_the_machine, seat)
-            return fork(body, placed, name, self._prctl, first)
+            return fork(body, placed, name, self._confinement.libc, first)
         if spaces is None:
             raise BadRequest("there are no namespaces for it yet")
         with spaces.new_pids():
             first = partial(self._begin, partial(spaces.enter, request["pd"]), seat)
-            return fork(body, placed, name, self._prctl, first)
+            return fork(body, placed, name, self._confinement.libc, first)
 
     def _begin(self, enter: Callable[[], None], seat: Seat | None) -> None:
         """In the child, before all else."""
@@ -258,6 +290,15 @@ class Zygote:
         for pidfd in self._children:
             os.close(pidfd)
         self._children.clear()
+
+
+def identity(path: str) -> tuple[int, int] | None:
+    """Which file or folder is at a path; None if there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 PAGING: dict[str, dict[str, type]] = {
@@ -311,11 +352,26 @@ def subject(request: dict[str, Any]) -> dict[str, int]:
     return {key: request[key] for key in ("pd", "line") if type(request.get(key)) is int}
 
 
+def look_into_folders() -> None:
+    """Let the import system know what is where in caplab: what a program imports of it is found
+    without each PD reading the folders. One that has changed since is read again.
+    """
+    import caplab
+
+    package = next(iter(caplab.__path__))
+    for part in PARTS:
+        for folder, below, _ in os.walk(os.path.join(package, part)):
+            below[:] = [name for name in below if not name.startswith(("_", "."))]
+            finder = pkgutil.get_importer(folder)
+            if finder is not None:
+                finder.find_spec("caplab")  # fills what it remembers; there is none
+
+
 def main() -> None:
     """Load what children share, then serve the channel whose descriptor is argv[1]."""
     channel = socket.socket(fileno=int(sys.argv[1]))
     channel.set_inheritable(False)
-    Prctl().die_with_parent()
+    Libc().die_with_parent()
     prepare()
     # Never collect here: that would leave holes in the pages that children share, and each
     # child would fill them and so have copies of its own.
@@ -323,6 +379,7 @@ def main() -> None:
     for module in PRELOADED:
         import_module(module)
     leave_segments_to_the_kernel()
+    look_into_folders()
     zygote = Zygote(channel)
     gc.freeze()
     zygote.serve()

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import zmq
 
-from caplab.kernel.host.fork import Prctl
+from caplab.kernel.confine.libc import Libc
 from caplab.scripts.bench.sampling import BODY, p50, sampled
 
 CLIENT, SERVER = b"client", b"server"
@@ -74,7 +74,7 @@ ROLES: dict[str, Callable[[Context, str], None]] = {
 
 def main() -> None:
     _, role, address = sys.argv
-    Prctl().die_with_parent()  # nothing else would tell a relay that nobody measures any more
+    Libc().die_with_parent()  # nothing else would tell a relay that nobody measures any more
     ROLES[role](zmq.Context(), address)
 
 

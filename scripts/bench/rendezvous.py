@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import zmq
 
-from caplab.kernel.host.fork import Prctl
+from caplab.kernel.confine.libc import Libc
 from caplab.scripts.bench.relay import HELLO, SERVER, Context, connected, server
 from caplab.scripts.bench.sampling import BODY, counted
 
@@ -62,7 +62,7 @@ def client(context: Context, address: str, name: bytes, lines: Iterable[str]) ->
 
 def main() -> None:
     _, role, address, clients = sys.argv
-    Prctl().die_with_parent()
+    Libc().die_with_parent()
     context: Context = zmq.Context()
     if role == "relay":
         relay(context, address, int(clients))

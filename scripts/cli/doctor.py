@@ -1,6 +1,5 @@
 """`caplab doctor`: what this host allows, tried one by one, and what would help."""
 
-from caplab.kernel.boot.confinement import STRONGEST
 from caplab.kernel.confine import probe
 from caplab.kernel.confine.level import Finding, Impossible, Level, Part, choose
 from caplab.scripts.cli import show
@@ -20,7 +19,7 @@ def doctor(output: OutputFormat = Format.TEXT) -> int:
 
 def report(findings: list[Finding], signs: dict[str, str], output: Format) -> int:
     """Show what was found; the exit status."""
-    choice = choose("auto", findings, signs, STRONGEST)
+    choice = choose("auto", findings, signs)
     lacks = {lack.part: lack for lack in choice.lacks}
     rows = [
         {

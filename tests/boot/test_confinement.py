@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from caplab.kernel.boot import confinement
 from caplab.kernel.boot.confinement import Host, decide, write_down
 from caplab.kernel.boot.launch import specification
 from caplab.kernel.boot.manifest import check
@@ -23,11 +22,6 @@ BARE = [
     Finding(Part.LANDLOCK, False, "landlock_create_ruleset", errno.ENOSYS),
     Finding(Part.SECCOMP, False, "seccomp", errno.EINVAL),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _everything_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(confinement, "STRONGEST", Level.STRICT)
 
 
 def levels(folder: Path, system: str, pd: str, findings: list[Finding]) -> tuple[Level, Level]:

@@ -270,3 +270,28 @@ def test_limits_do_not_rise_again() -> None:
 
     outcome = confined(BASIC, body)
     assert outcome.error or "ValueError" in outcome.trace
+
+
+def test_a_confined_child_dies_with_its_parent() -> None:
+    means = Confinement()
+    readable, writable = os.pipe()
+
+    def parent() -> None:
+        if os.fork() == 0:
+            os.close(readable)
+            signal.alarm(30)  # should it survive
+            means.confine(BASIC)()
+            os.write(writable, b"!")
+            signal.pause()
+        os.read(readable, 1)
+
+    try:
+        assert not in_child(parent).trace
+        os.close(writable)
+        writable = -1
+        assert select.select([readable], [], [], 10)[0]
+        assert os.read(readable, 1) == b""  # its copy of the writing end is closed
+    finally:
+        os.close(readable)
+        if writable >= 0:
+            os.close(writable)

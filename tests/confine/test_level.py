@@ -39,11 +39,6 @@ def test_what_is_asked_for_is_had_where_everything_works(asked: Level) -> None:
     assert choose(asked, GOOD, {}) == Choice(asked, asked)
 
 
-def test_auto_takes_no_more_than_it_may() -> None:
-    assert choose("auto", GOOD, {}, strongest=Level.BASIC).level is Level.BASIC
-    assert choose("auto", host(NO_SECCOMP), {}, strongest=Level.BASIC).level is Level.NONE
-
-
 @pytest.mark.parametrize(
     ("finding", "signs", "level", "why", "cure"),
     [

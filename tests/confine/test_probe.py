@@ -21,6 +21,7 @@ from caplab.kernel.confine.seccomp import (
     LOAD,
     NUMBER_AT,
     RETURN,
+    Filter,
     Instruction,
     Seccomp,
     pack,
@@ -88,7 +89,7 @@ def on_a_host_without(name: str, verdict: int) -> list[Finding]:
             Instruction(RETURN, 0, 0, verdict),
             Instruction(RETURN, 0, 0, ALLOW),
         ]
-        Seccomp(libc).load(pack(lines), all_threads=False)
+        Seccomp(libc).load(Filter(pack(lines)), all_threads=False)
         return probe(libc)
 
     outcome = in_child(body)

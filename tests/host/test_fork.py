@@ -10,9 +10,10 @@ import pytest
 
 PRELUDE = """
 import os, sys
-from caplab.kernel.host.fork import Prctl, fork, prepare
+from caplab.kernel.confine.libc import Libc
+from caplab.kernel.host.fork import fork, prepare
 prepare()
-prctl = Prctl()
+libc = Libc()
 """
 BUFFERED = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
 
@@ -39,7 +40,7 @@ def test_a_child_has_the_descriptors_it_was_given_and_no_others() -> None:
             print(fd, numbers, links[0], links[1] == links[3] != links[2])
             print([os.get_inheritable(n) for n in range(6)])
             return 0
-        os.waitpid(fork(body, given, "child", prctl), 0)
+        os.waitpid(fork(body, given, "child", libc), 0)
     """)
     assert done.stdout.splitlines() == [
         "3 [0, 1, 2, 3, 4, 5] /dev/null True",
@@ -55,7 +56,7 @@ def test_descriptors_that_stand_at_each_others_numbers_are_swapped() -> None:
         def body(fd):
             print([os.readlink(f"/proc/self/fd/{n}") for n in (3, 4)])
             return 0
-        os.waitpid(fork(body, {1: 1, 2: 2, 3: 4, 4: 3}, "child", prctl), 0)
+        os.waitpid(fork(body, {1: 1, 2: 2, 3: 4, 4: 3}, "child", libc), 0)
     """)
     assert done.stdout == "['/dev/full', '/dev/zero']\n"
 
@@ -64,7 +65,7 @@ def test_a_child_exits_with_what_its_body_returns_and_never_comes_back() -> None
     done = run("""
         import atexit
         atexit.register(print, "the parent's exit")
-        pid = fork(lambda fd: 7, {1: 1, 2: 2}, "child", prctl)
+        pid = fork(lambda fd: 7, {1: 1, 2: 2}, "child", libc)
         print("forked", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
     """)
     assert done.stdout == "forked 7\nthe parent's exit\n"
@@ -75,7 +76,7 @@ def test_an_exception_in_a_child_is_told_and_does_not_reach_the_parents_code() -
         def body(fd):
             raise KeyError("lost")
         try:
-            pid = fork(body, {1: 1, 2: 2}, "child", prctl)
+            pid = fork(body, {1: 1, 2: 2}, "child", libc)
         except KeyError:
             print("it came through")
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
@@ -90,7 +91,7 @@ def test_a_child_carries_its_name_and_writes_line_by_line() -> None:
             print(open("/proc/self/comm").read().strip())
             print("half a line", end="")
             return 0
-        os.waitpid(fork(body, {1: 1, 2: 2}, "a-name-that-is-too-long", prctl), 0)
+        os.waitpid(fork(body, {1: 1, 2: 2}, "a-name-that-is-too-long", libc), 0)
     """)
     assert done.stdout == "a-name-that-is-\nhalf a line"
 
@@ -101,7 +102,7 @@ def test_what_a_child_prints_is_out_before_it_is_killed() -> None:
         def body(fd):
             print("printed")
             os.kill(os.getpid(), signal.SIGKILL)
-        os.waitpid(fork(body, {1: 1, 2: 2}, "child", prctl), 0)
+        os.waitpid(fork(body, {1: 1, 2: 2}, "child", libc), 0)
     """)
     assert done.stdout == "printed\n"
 
@@ -119,7 +120,7 @@ def test_a_signal_ends_a_child_also_when_the_starter_ignored_it(number: signal.S
                 def body(fd):
                     os.kill(os.getpid(), {int(number)})
                     return 0
-                pid = fork(body, {{1: 1, 2: 2}}, "child", prctl)
+                pid = fork(body, {{1: 1, 2: 2}}, "child", libc)
                 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
             """),
         ],
@@ -142,7 +143,7 @@ def test_a_broken_pipe_is_an_exception_and_a_crash_leaves_no_core_file() -> None
                 os.write(3, b"x")
             except BrokenPipeError:
                 return 3
-        pid = fork(body, {1: 1, 2: 2, 3: writing}, "child", prctl)
+        pid = fork(body, {1: 1, 2: 2, 3: writing}, "child", libc)
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
     """)
     assert done.stdout == "(0, 0)\n3\n"
@@ -160,7 +161,7 @@ def test_a_child_dies_with_its_parent() -> None:
                 def body(fd):
                     os.write(1, b"up")
                     signal.pause()
-                fork(body, {{1: {writing}, 2: 2}}, "child", prctl)
+                fork(body, {{1: {writing}, 2: 2}}, "child", libc)
                 signal.pause()
             """),
         ],
