@@ -20,7 +20,7 @@ from caplab.kernel.confine.libc import Libc
 from caplab.kernel.core import effects
 from caplab.kernel.core.events import Boot, Event, Exited, Faulted, Interrupt, Operator, Started
 from caplab.kernel.core.kernel import Kernel
-from caplab.kernel.host import outside, pd_view, teardown
+from caplab.kernel.host import outside, teardown
 from caplab.kernel.host.channel import Channel
 from caplab.kernel.host.control import Control
 from caplab.kernel.host.doorbell import Doorbell
@@ -84,7 +84,7 @@ class Host:
         )
         handed = spec.get("confinement") == "basic"
         constants = {
-            "address": f"ipc://{pd_view.SOCKET}" if strict(spec) else address,
+            "address": address,
             "semantics": spec.get("semantics", "lab"),
             "handed": handed,
         }

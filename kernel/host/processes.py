@@ -19,6 +19,7 @@ import msgpack
 from caplab.kernel.abi import BODY_MAX
 from caplab.kernel.core.effects import Continue, Kill, Spawn, Stop
 from caplab.kernel.host.first_process import needs_sigkill
+from caplab.kernel.host.pd_view import SOCKET
 from caplab.kernel.host.spawn_channel import SpawnChannel
 
 FIRST_DEVICE_FD = 4
@@ -139,7 +140,10 @@ class Processes:
             info["terminal"] = FIRST_DEVICE_FD + len(given)
             given.append(terminal)
         name = spec["name"]
-        child = Child(name, spec["tcbs"], strict=spec.get("confinement") == "strict")
+        strict = self._level_of(spec) == "strict"
+        if strict:  # one that is confined less sees the machine, and finds it where the kernel does
+            info["address"] = f"ipc://{SOCKET}"
+        child = Child(name, spec["tcbs"], strict=strict)
         descriptors: list[int] = []
         try:
             self._afford(child)
@@ -169,11 +173,14 @@ class Processes:
         program = spec["run"]["file"] if isinstance(spec["run"], dict) else None
         read = [root for root in spec["path"] if self._known(root)]
         return {
-            "level": spec.get("confinement") or self._level,
+            "level": self._level_of(spec),
             "read": read if program is None else [*read, program],
             "threads": len(spec["tcbs"]),
             "debug": bool(spec.get("debug")),
         }
+
+    def _level_of(self, spec: dict[str, Any]) -> str:
+        return spec.get("confinement") or self._level
 
     def _known(self, path: str) -> bool:
         return any(Path(os.path.normpath(path)).is_relative_to(root) for root in self._roots)
