@@ -79,6 +79,7 @@ def _awaited(tcb: TCB) -> PD | None:
         reply = tcb.reply
         if reply.holder is not None:
             found = reply.holder.pd
-        elif reply.slot is not None:
+        else:
+            assert reply.slot is not None
             found = reply.slot.cnode.pd
     return found
