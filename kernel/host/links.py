@@ -26,8 +26,9 @@ class Links:
 
     def add(self, fd: int, pid: int, peer: Peer) -> None:
         """The peer's first message came over `fd`, from a process with this pid."""
-        # Of a connection that has been closed meanwhile the descriptor may be another's.
-        self._peers[fd, inode(fd) if _peer_pid(fd) == pid else 0] = peer
+        # Of a connection that has been closed meanwhile the descriptor may be another's, or
+        # nobody's, even since the line before: no connection has the inode 0.
+        self._peers[fd, max(inode(fd), 0) if _peer_pid(fd) == pid else 0] = peer
 
     def of(self, fd: int) -> Peer | None:
         """Whose connection this is now."""
