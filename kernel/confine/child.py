@@ -7,7 +7,6 @@ change of credentials, because such a change forgets it; the filter is last.
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from typing import NamedTuple
 
 from caplab.kernel.confine.landlock import (
@@ -107,13 +106,7 @@ class Confinement:
         """
         limit(self._limits_of(plan))
         if plan.debug:
-            # No session of its own: its terminal would become the one that ends it.
             let_debuggers_in(self.libc)
-        else:
-            with suppress(PermissionError):  # it leads one already
-                # Linux shares processors out among sessions first (autogroup), where it is told
-                # to: a PD with many threads then has no more of them than its neighbours.
-                os.setsid()
         if plan.level is Level.NONE:
             return lambda: None
         drop_capabilities(self.libc)

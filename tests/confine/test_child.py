@@ -155,12 +155,6 @@ def test_a_descriptor_sends_no_signal_to_a_peer(peer: int) -> None:
     os.close(writable)
 
 
-@pytest.mark.parametrize("level", Level)
-def test_it_leads_a_session_so_that_it_gets_one_share_of_the_processors(level: Level) -> None:
-    outcome = confined(BASIC._replace(level=level), lambda: os.getpgrp() == os.getpid())
-    assert outcome.value is True
-
-
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of x86-64")
 @pytest.mark.parametrize(
     ("name", "number", "arguments"),

@@ -63,7 +63,7 @@ def test_of_the_host_s_files_it_finds_its_program_and_what_python_needs(
     stage: Stage, tmp_path: Path
 ) -> None:
     there = [str(tmp_path / "program.py"), os.__file__, pytest.__file__, __file__, "/dev/null"]
-    hidden = ["/etc/passwd", "/proc/self", "/sys/kernel", "/dev/tty", "/home", "/run", "/.old"]
+    hidden = ["/etc/passwd", "/proc/self", "/sys/kernel", "/dev/tty", "/boot", "/run", "/.old"]
     hidden.append(str(tmp_path.parent / "sibling"))
     Path(hidden[-1]).mkdir()
     seen = stage.value(f"[path for path in {there + hidden!r} if os.path.lexists(path)]")

@@ -166,8 +166,11 @@ pds:
     return path
 
 
-def lines(system: caplab.System, pd: str) -> list[str]:
-    return system.logs(pd).decode().splitlines()
+def lines(system: caplab.System, pd: str, count: int) -> list[str]:
+    """What it has printed, once that many lines are kept: its pipe outlives it by a moment."""
+    while len(found := system.logs(pd).decode().splitlines()) < count:
+        pass
+    return found
 
 
 def test_the_pager_that_comes_with_caplab_mends_every_touch_and_its_run_replays(
@@ -176,10 +179,10 @@ def test_the_pager_that_comes_with_caplab_mends_every_touch_and_its_run_replays(
     log = tmp_path / "log"
     with caplab.System("pager", paranoid=True, record=log) as system:
         assert system.wait(30)["failed"] == []
-        assert lines(system, "toucher") == [
+        assert lines(system, "toucher", 4) == [
             f"page {n} holds: page {n + 1}, from the pager" for n in range(4)
         ]
-        said = lines(system, "pager")
+        said = lines(system, "pager", 4)
     assert [re.sub("0x[0-9a-f]+", "0x", line) for line in said] == [
         f"toucher {'writes' if n % 2 else 'reads'} 0x: page {n + 1}" for n in range(4)
     ]
@@ -202,8 +205,8 @@ def test_a_page_that_is_put_there_makes_the_access_complete(
     log = tmp_path / "log"
     with caplab.System(manifest(tmp_path, pager, toucher), paranoid=True, record=log) as system:
         assert system.wait(30)["failed"] == []
-        assert lines(system, "toucher") == printed
-        assert lines(system, "pager") == handled
+        assert lines(system, "toucher", len(printed)) == printed
+        assert lines(system, "pager", len(handled)) == handled
         system.assert_nothing_left_of("toucher")
     identical(log)
 
