@@ -168,7 +168,7 @@ def processor_hog(env: Env, order: Order) -> None:
         hogs.pop()
     for hog in hogs:
         hog.join()
-    raise Contained(f"{len(hogs)} threads had a PD's share for {BUSY:g} s")
+    raise Contained(f"no more than {len(hogs)} threads, for {BUSY:g} s beside the others")
 
 
 def memory(env: Env, order: Order) -> None:

@@ -163,7 +163,7 @@ class Delays:
 
 def nothing() -> Window:
     began = time.monotonic_ns()
-    time.sleep(QUIET)
+    time.sleep(QUIET)  # the time in which nothing happens is what is measured
     return began, time.monotonic_ns()
 
 

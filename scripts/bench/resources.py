@@ -153,7 +153,7 @@ class Models:
         console.expect(r"watching\n", PATIENCE)
         began = time.monotonic_ns()
         if system is None:
-            time.sleep(QUIET)
+            time.sleep(QUIET)  # nothing happens meanwhile: that is the yardstick
         else:
             self._took(system)
         console.send(f"{began} {time.monotonic_ns()}\n".encode())

@@ -66,6 +66,6 @@ def _joined(running: Running, pd: str, socket: str, escape: str) -> None:
         except (FileNotFoundError, ConnectionRefusedError):
             if time.monotonic() > end or not running.pd(pd).alive:
                 raise
-            time.sleep(KNOCK)
+            time.sleep(KNOCK)  # a socket file that is not there yet tells nobody when it is
         else:
             return
