@@ -197,6 +197,7 @@ class Inv(IntEnum):
     FRAME_MAP = 64
     FRAME_UNMAP = 65
     FRAME_MAP_IN = 66
+    PD_CLIENT = 80
     PD_LOOKUP = 81
     PD_GET_WORK = 82
     PD_INFO = 83

@@ -66,7 +66,8 @@ _MOST_PAGES = 1 << (FRAME_BITS_MAX - FRAME_BITS_MIN)
 class Env:
     """One protection domain, seen from inside.
 
-    `name`, `generation`, `args` (what the manifest passes to `main`), `semantics`;
+    `name`, `generation`, `args` (what the manifest passes to `main`), `console` (its `console:`
+    in the manifest), `semantics`;
     `slots` gives out slots of the own CSpace, `memory_pool` makes objects of untyped memory;
     `random` is seeded by the kernel;
     `cnode`, `pd`, `tcb` and `work` are the capabilities every PD starts with: its CSpace, its own
@@ -86,6 +87,7 @@ class Env:
         self.generation = info.generation
         self.semantics = info.semantics
         self.args: Mapping[str, Any] = dict(info.args)
+        self.console: Mapping[str, Any] = dict(info.console)
         self.random = random.Random(info.seed)
         self.slots = SlotAllocator(lambda slot: self.cnode.is_full(slot))
         self.memory_pool = MemoryPool(self)

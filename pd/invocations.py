@@ -453,6 +453,13 @@ def pd_resume(transport: Transport, cptr: int, *, receive: SlotPath | None = Non
     return invoke_map(transport, cptr, 89, {}, (), receive)
 
 
+def pd_client(
+    transport: Transport, cptr: int, endpoint: int, *, badge: Any, receive: SlotPath | None = None
+) -> Answer:
+    """Say to whom a badge of an endpoint was given, and what the manifest says of its console."""
+    return invoke_map(transport, cptr, 80, {"badge": badge}, (endpoint,), receive)
+
+
 def pd_link(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
     """Let a PD die with the caller's: it is killed when the caller's PD ends, however it does."""
     return invoke_map(transport, cptr, 90, {}, (), receive)

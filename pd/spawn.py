@@ -30,6 +30,8 @@ class SpawnInfo(NamedTuple):
     """Code roots."""
     devices: Mapping[str, int] = {}
     """The descriptor of each device's register."""
+    console: Mapping[str, Any] = {}  # read only, by its type
+    """What the manifest says of how the PD prints and reads at serial servers."""
     terminal: int = -1
     """The descriptor of the terminal, where `breakpoint()` opens; -1 for a PD without `debug`."""
     seed: int = 0

@@ -31,6 +31,7 @@ class Endpoint:
         "base",
         "bits",
         "cause",
+        "clients",
         "number",
         "owner",
         "queue",
@@ -50,6 +51,8 @@ class Endpoint:
         """Read capabilities in CSpaces that a live TCB reaches; at zero the endpoint is deaf."""
         self.badges: dict[int, int] = {}
         """Capabilities per badge, unbadged ones and the root task's own not counted."""
+        self.clients: dict[int, int] = {}
+        """For people: the number of the PD that a badge was given to first."""
         self.cause: Cause | None = None
         """How it became deaf."""
         self.owner: Any = None

@@ -252,6 +252,9 @@ INVOCATIONS: tuple[Invocation, ...] = (
     Invocation(Inv.PD_CRASH, "pd_crash", _PD, pd_calls.crash, ("how", "after"), body="msgpack"),
     Invocation(Inv.PD_SUSPEND, "pd_suspend", _PD, pd_calls.suspend, body="msgpack"),
     Invocation(Inv.PD_RESUME, "pd_resume", _PD, pd_calls.resume, body="msgpack"),
+    Invocation(
+        Inv.PD_CLIENT, "pd_client", _PD, pd_calls.client, ("badge",), ("endpoint",), "msgpack"
+    ),
     Invocation(Inv.PD_LINK, "pd_link", _PD, pd_calls.link, body="msgpack"),
     Invocation(Inv.PD_SEND, "pd_send", _PD, directory.send, ("name",), ("cap",), "msgpack"),
     Invocation(

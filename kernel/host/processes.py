@@ -131,6 +131,7 @@ class Processes:
             "run": spec["run"],
             "args": spec["args"],
             "path": spec["path"],
+            "console": spec.get("console") or {},
             "devices": {name: FIRST_DEVICE_FD + i for i, name in enumerate(registers)},
             "seed": spec.get("seed", int.from_bytes(os.urandom(7))),
             **self._constants,

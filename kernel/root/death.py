@@ -19,7 +19,7 @@ from caplab.kernel.core.effects import Announce, Answer, Kill
 from caplab.kernel.core.outcome import Result
 from caplab.kernel.core.states import DEAD, JOB
 from caplab.kernel.core.sweep import Sweep
-from caplab.kernel.root import ads, cleanup, debug, extract, ledger, work
+from caplab.kernel.root import ads, cleanup, debug, extract, focus, ledger, work
 from caplab.kernel.root.cleanup import Aftermath
 from caplab.kernel.root.pd import regate
 from caplab.kernel.root.report import Report
@@ -172,7 +172,10 @@ def follow(k: Kernel, root: RootTask, victim: PD, dead: PD, origin: Report) -> N
 def settle(k: Kernel, item: WorkItem) -> None:
     """An item of work is done: answer whoever waits for its report, if that is complete now."""
     item.done = True
-    extract.answered(k, cast("RootTask", k.root), item)
+    if item.kind == "focus":
+        focus.answered(k, item)
+    else:
+        extract.answered(k, cast("RootTask", k.root), item)
     if item.record is not None:
         ledger.refund(k, item.record)
         item.record = None

@@ -12,7 +12,7 @@ from caplab.kernel.core.cap import Cap
 from caplab.kernel.core.effects import Answer, Continue, Kill
 from caplab.kernel.core.outcome import Result
 from caplab.kernel.core.states import DEAD, RUNNING
-from caplab.kernel.root import caps, death, extract, look, pd, space, stop, writing
+from caplab.kernel.root import caps, death, extract, focus, look, pd, space, stop, writing
 from caplab.kernel.root.death import signal_name, signal_number
 from caplab.kernel.root.pd import PD, Arm, regate
 from caplab.kernel.root.report import Report
@@ -302,11 +302,18 @@ def _graph(k: Kernel, root: RootTask, event: Operator) -> None:
         extract.begin(k, root, event.request, patience)
 
 
+def _focus(k: Kernel, root: RootTask, event: Operator) -> None:
+    refused = focus.begin(k, root, event)
+    if refused is not None:
+        refuse(k, event, *refused)
+
+
 _COMMANDS: dict[str, Callable[[Kernel, RootTask, Operator], None]] = {
     "ps": _ps,
     "caps": _caps,
     "kill": _kill,
     "crash": _crash,
+    "focus": _focus,
     "graph": _graph,
     "restart": _restart,
     "suspend": _suspend,

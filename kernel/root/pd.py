@@ -327,12 +327,13 @@ def use(
     there is nothing to use, it is a dead one, which a restart replaces.
     """
     source, endpoint = server.master, server.endpoint
-    if source is None or gone is not None:
+    if source is None or endpoint is None or gone is not None:
         source, endpoint = None, Endpoint(k.number("endpoint"))
         endpoint.owner = server
         endpoint.cause = gone or k.cause(Status.DIED_BEFORE_RECV, server)
     badge = server.next_badge
     server.next_badge += 1
+    endpoint.clients[badge] = client.number
     cap = Cap(ObjectType.ENDPOINT, endpoint, CLIENT_RIGHTS, badge)
     if at is None:
         give(k, client, name, cap, source, server.name)
@@ -369,6 +370,7 @@ def spawn(k: Kernel, pd: PD) -> None:
                 "confinement": spec.get("confinement"),
                 "traced": pd.traced,
                 "debug": bool(spec.get("debug")),
+                "console": spec.get("console") or {},
             },
         )
     )

@@ -95,6 +95,36 @@ def info(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     return done(**look.row(one), **more)
 
 
+def client(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Say to whom a badge of an endpoint was given, and what the manifest says of its console.
+
+    Object:    PD, the caller's own
+    Arguments: badge; caps: endpoint, one that the caller receives on
+    Answer:    pd: the PD's name; console: its `console:`, a map
+    Errors:    TRUNCATED_MESSAGE, INVALID_ARGUMENT, INVALID_CAPABILITY (another PD's; no endpoint,
+        or no Read), FAILED_LOOKUP (no such capability; neither the root task nor PD_Install has
+        put this badge anywhere, or none is left)
+    """
+    arguments = bodies.unpack(caller, {"badge": int})
+    if isinstance(arguments, Result):
+        return arguments
+    if cap.obj is not caller.pd:
+        return error(Status.INVALID_CAPABILITY, 0)
+    sent = caller.request.caps
+    if not sent:
+        return error(Status.TRUNCATED_MESSAGE)
+    source = cspace.lookup(caller, sent[0])
+    if source is None or source.cap is None:
+        return error(Status.FAILED_LOOKUP, 1, sent[0])
+    if source.cap.type != ObjectType.ENDPOINT or not source.cap.rights & Rights.READ:
+        return error(Status.INVALID_CAPABILITY, 1)
+    number = source.cap.obj.clients.get(arguments["badge"])
+    one = _root(k).pds.get(number)
+    if one is None:
+        return error(Status.FAILED_LOOKUP)
+    return done(pd=one.name, console=one.spec.get("console") or {})
+
+
 def install(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     """Put a copy of a capability, with a badge if wanted, into a PD's CSpace.
 
@@ -157,8 +187,11 @@ def install_copy(k: Kernel, caller: TCB, target: PD, arguments: dict[str, Any]) 
     k.put(slot, new, source, caller.pd.name)
     if name is not None:
         target.names[name] = Entry(slot.index, int(new.type), caller.pd.name)
-    if new.type == ObjectType.ENDPOINT and new.rights & Rights.READ:
-        new.obj.owner = target
+    if new.type == ObjectType.ENDPOINT:
+        if new.badge:
+            new.obj.clients.setdefault(new.badge, target.number)
+        if new.rights & Rights.READ:
+            new.obj.owner = target
     return done(slot=slot.index)
 
 

@@ -22,6 +22,7 @@ from caplab.kernel.root import (
     death,
     debug,
     extract,
+    focus,
     holds,
     look,
     operator,
@@ -209,6 +210,8 @@ class RootTask:
             death.conclude(k, timer)
         elif isinstance(timer, extract.Extraction):
             extract.too_late(k, self, timer)
+        elif isinstance(timer, focus.Asking):
+            focus.too_late(k, timer)
         elif isinstance(timer, restart.Again):
             restart.revive(k, self, timer.pd)
         else:
@@ -269,6 +272,7 @@ class RootTask:
         operator.doom(k, one, one.fault)
 
     def badge_gone(self, k: Kernel, endpoint: Endpoint, badge: int) -> None:
+        endpoint.clients.pop(badge, None)
         if not holds.badge_gone(k, self, endpoint, badge):
             work.client_gone(k, endpoint, badge, self.active)
 

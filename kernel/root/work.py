@@ -1,8 +1,9 @@
 """Work: what the root task asks of servers. They fetch it; it never calls down.
 
-Four kinds, each a queue in order of arrival; extraction goes first, since somebody waits for it:
-`extract` (describe a space), `free` (a hold is gone), `destroy` (a space was taken away),
-`client-gone` (the last capability of a badge, or a client's RDE).
+Five kinds, each a queue in order of arrival; extraction goes first, since somebody waits for it:
+`extract` (describe a space), `focus` (whose the input of a UART is), `free` (a hold is gone),
+`destroy` (a space was taken away), `client-gone` (the last capability of a badge, or a client's
+RDE).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 BATCH = 16
 """Items one PD_GetWork hands out."""
-KINDS = ("extract", "free", "destroy", "client-gone")
+KINDS = ("extract", "focus", "free", "destroy", "client-gone")
 """In the order in which they are handed out."""
 
 
@@ -33,8 +34,8 @@ class WorkItem:
     """One thing a server is to do. It is done when the server says so or asks for more work."""
 
     __slots__ = (
-        *("asked", "badge", "by", "count", "done", "endpoint", "kind", "number", "object", "pd"),
-        *("record", "report", "server", "space"),
+        *("asked", "badge", "by", "count", "device", "done", "endpoint", "kind", "number"),
+        *("numbers", "object", "pd", "record", "report", "server", "space"),
     )
 
     def __init__(self, kind: str, server: PD, report: Report | None) -> None:
@@ -47,7 +48,10 @@ class WorkItem:
         self.record: Record | None = None
         """What is paid back when it is done: until then it fills the memory of who paid."""
         self.asked: Any = None
-        """The extraction that waits for it."""
+        """The extraction, or the operator's `focus`, that waits for it."""
+        self.device = ""
+        self.numbers: tuple[int, ...] = ()
+        """Of the clients that the focus is to go to, the first that is connected."""
         self.by = 0
         """The TCB that fetched it."""
         self.done = False
@@ -57,6 +61,8 @@ class WorkItem:
         told: dict[str, Any] = {"id": self.number, "kind": self.kind, "space": self.space}
         if self.kind == "free":
             told |= {"object": self.object, "pd": self.pd, "count": self.count, "left": self.left}
+        elif self.kind == "focus":
+            told |= {"device": self.device, "numbers": list(self.numbers)}
         elif self.kind == "client-gone":
             reads = self.server.cspace.reads.items()
             slots = (index for index, endpoint in reads if endpoint is self.endpoint)
@@ -94,6 +100,11 @@ class Queue:
     def next(self) -> WorkItem | None:
         """Take the first item of the first kind that has one."""
         return next((queue.popleft() for queue in self.kinds.values() if queue), None)
+
+    def forget(self, item: WorkItem) -> None:
+        """Nobody waits for an item any more; it may have been fetched."""
+        if item in self.kinds[item.kind]:
+            self.kinds[item.kind].remove(item)
 
     def clear(self) -> None:
         for queue in self.kinds.values():

@@ -8,7 +8,7 @@ import msgpack
 
 from caplab.kernel.abi import Status
 from caplab.kernel.core.outcome import Outcome, Result, error
-from caplab.kernel.root import bodies, death, extract, work
+from caplab.kernel.root import bodies, death, extract, focus, work
 
 if TYPE_CHECKING:
     from caplab.kernel.core.cap import Cap
@@ -25,7 +25,9 @@ def get(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 
     Object: PD, the caller's own
     Answer: items: maps with id, kind and space (0: none), extraction first: `extract`: say with
-        PD_Finish_Work what the space is made of; `free` with object, pd and count: that PD holds it
+        PD_Finish_Work what the space is made of; `focus` with device and numbers: give the input of
+        that UART to the first of these clients that is connected (none: leave it), and say with
+        PD_Finish_Work who there are; `free` with object, pd and count: that PD holds it
         no more, and `left` PDs do; `destroy`: the space was taken away; `client-gone`
         with badge, endpoint (its slot, or 0) and pd (0, or the PD whose RDE it was)
     Errors: INVALID_CAPABILITY (another PD's)
@@ -46,9 +48,10 @@ def finish(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Object:    PD, the caller's own
     Arguments: id: the item's; rows, for `extract`: lists of an object (0: the space itself), a text
         for the model's EXTRA, and a list of the resources it maps to, each as space and object;
-        more: 1 if more rows follow, under the same id
-    Errors:    TRUNCATED_MESSAGE, INVALID_ARGUMENT (rows of what is no extraction, or more without
-        rows), INVALID_CAPABILITY (another PD's), NOT_MANAGER (another server's item),
+        rows, for `focus`, of each connected client: the own slot of the endpoint, its badge, and 1
+        or 0 for reading and for having the focus; more: 1 if more rows follow, under the same id
+    Errors:    TRUNCATED_MESSAGE, INVALID_ARGUMENT (rows where none are asked for, or more
+        without rows), INVALID_CAPABILITY (another PD's), NOT_MANAGER (another server's item),
         FAILED_LOOKUP (no such item, or it was not fetched, or it is done)
     """
     kinds: dict[str, bodies.Kind] = {"id": int, "rows": (list, _NONE), "more": (int, _NONE)}
@@ -62,11 +65,15 @@ def finish(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     if item is None:
         return error(_why_not(cast("RootTask", k.root), arguments["id"]))
     rows = arguments["rows"]
-    if rows is not None and item.kind != "extract":
+    if rows is not None and item.kind not in ("extract", "focus"):
         return error(Status.INVALID_ARGUMENT, 1)
     if arguments["more"] not in (None, 0, 1) or (arguments["more"] and rows is None):
         return error(Status.INVALID_ARGUMENT, 2)
-    believed = extract.said(cast("RootTask", k.root), item, rows or [])
+    root = cast("RootTask", k.root)
+    if item.kind == "focus":
+        believed = rows is None or focus.said(root, item, rows)
+    else:
+        believed = extract.said(root, item, rows or [])
     if not arguments["more"] or not believed:
         del pd.fetched[item.number]
         death.settle(k, item)

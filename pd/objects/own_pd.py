@@ -6,13 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
-from caplab.kernel.abi import ObjectType
+from caplab.kernel.abi import ObjectType, Status
 from caplab.pd import invocations
+from caplab.pd.objects.capability import Capability
 from caplab.pd.objects.domain import PdCap
 
 Row = tuple[int, str, Sequence[tuple[int, int]]]
 """What a server says of an object (0: the space itself) in a model: the object's number, a text,
 and the resources it maps to, each as space and object."""
+ClientRow = tuple[int, int, int, int]
+"""What a server says of a client for `focus`: the own slot of its endpoint, the client's badge, 1
+or 0 for reading and for having the focus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +24,10 @@ class Work:
     """One thing the root task asks a server to do, announced on `env.work`."""
 
     kind: str
-    """`extract`: say what a space is made of (:meth:`OwnPd.finish_work`); `free`: a PD holds an
-    object no more; `destroy`: a space was taken away; `client-gone`: no capability with this badge
-    is left anywhere, or a PD has lost its RDE."""
+    """`extract`: say what a space is made of (:meth:`OwnPd.finish_work`); `focus`: give the input
+    of the UART `device` to the first of `numbers` that is a client, and say who there are; `free`:
+    a PD holds an object no more; `destroy`: a space was taken away; `client-gone`: no capability
+    with this badge is left anywhere, or a PD has lost its RDE."""
     badge: int = 0
     endpoint: int = 0
     """The own slot of the endpoint it is about; 0 when it is not in this CSpace."""
@@ -35,9 +40,20 @@ class Work:
     """How often it held the object."""
     left: int = 0
     """How many PDs hold the object still."""
+    device: str = ""
+    numbers: Sequence[int] = ()
 
 
 _WORK = tuple(field.name for field in fields(Work))
+
+
+class Client(NamedTuple):
+    """Who a badge of an own endpoint was given to."""
+
+    pd: str
+    """The PD's name."""
+    console: Mapping[str, Any]
+    """Its `console:` in the manifest; empty when there is none."""
 
 
 class Found(NamedTuple):
@@ -66,6 +82,14 @@ class OwnPd(PdCap):
         rows = self._fields(answer, "PD_Lookup")["names"]
         return {name: _found(row) for name, row in rows.items()}
 
+    def client(self, endpoint: Capability, badge: int) -> Client | None:
+        """The PD that a badge of an own endpoint was given to; None when nobody knows."""
+        answer = invocations.pd_client(self.transport, self.slot, endpoint.slot, badge=badge)
+        if answer.status == Status.FAILED_LOOKUP:
+            return None
+        row = self._fields(answer, "PD_Client")
+        return Client(row["pd"], row["console"])
+
     def get_work(self) -> list[Work]:
         """Up to 16 items of work, oldest first; empty when all is fetched."""
         answer = invocations.pd_get_work(self.transport, self.slot)
@@ -73,9 +97,15 @@ class OwnPd(PdCap):
         return [Work(**{key: item[key] for key in _WORK if key in item}) for item in items]
 
     def finish_work(
-        self, item: Work, rows: Sequence[Row] | None = None, *, more: bool = False
+        self,
+        item: Work,
+        rows: Sequence[Row] | Sequence[ClientRow] | None = None,
+        *,
+        more: bool = False,
     ) -> None:
-        """Say that an item is done; for `extract`, with rows of the model. pd_client_finish_work.
+        """Say that an item is done; for `extract` with rows of the model, for `focus` of clients.
+
+        pd_client_finish_work.
 
         What is not finished so is done when this TCB asks for more work. With `more`, further rows
         follow; a body holds 60 KiB. Errors: FailedLookup (no such item, or it is done),

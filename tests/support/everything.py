@@ -20,6 +20,8 @@ INSIDE = 1
 """The slot of NODE that holds an endpoint."""
 BOSS, FS, OTHER, LATE, DEAD = range(1, 6)
 """Numbers of the PDs."""
+KNOWN = 21
+"""The badge of ENDPOINT that CHILD has been given."""
 WORK = 1
 """The item of work that BOSS has fetched: DEAD is gone."""
 LOT, CAR = 16, 17
@@ -55,6 +57,7 @@ def world(**spec: Any) -> tuple[Lab, Thread]:
     ok(boss.invoke("device_claim", "uart0", slot=IRQ))
     ok(boss.mint(ENDPOINT, BADGED, badge=9))
     ok(boss.invoke("pd_create", "rde:pd", name="child", run="x", receive=CHILD))
+    ok(boss.invoke("pd_install", CHILD, caps=[ENDPOINT], rights=15, badge=KNOWN))
     ok(boss.retype(CNODE, NODE, 4))
     inside = {"dest_index": INSIDE, "dest_depth": 4, "src_index": ENDPOINT, "src_depth": 64}
     ok(boss.invoke("cnode_copy", NODE, caps=[SLOT_CNODE], rights=15, **inside))

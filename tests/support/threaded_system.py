@@ -279,6 +279,7 @@ class ThreadedSystem:
             generation=spec["generation"],
             run=spec["run"],
             args=spec["args"],
+            console=spec["console"],
             devices=devices,
         )
         env = Env(info, channels, clock=lambda: self.time / NANOSECONDS)
