@@ -50,7 +50,8 @@ def lookup(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 
     Object:    PD, the caller's own
     Arguments: name, or nothing
-    Answer:    slot, type, from, renewal; or names: a map of such entries
+    Answer:    slot, type, from, renewal, pd (of an endpoint: the number of the PD that receives
+        there, 0 for nobody); or names: a map of such entries
     Errors:    TRUNCATED_MESSAGE, INVALID_ARGUMENT, FAILED_LOOKUP (no such name),
         INVALID_CAPABILITY (another PD's)
     """
@@ -70,8 +71,20 @@ def lookup(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 
 
 def _entry(one: PD, entry: Entry) -> dict[str, Any]:
-    renewal = one.cspace.slot(entry.slot).renewals
-    return {"slot": entry.slot, "type": entry.type, "from": entry.provider, "renewal": renewal}
+    slot = one.cspace.slot(entry.slot)
+    return {
+        "slot": entry.slot,
+        "type": entry.type,
+        "from": entry.provider,
+        "renewal": slot.renewals,
+        "pd": _receiver(slot.cap),
+    }
+
+
+def _receiver(cap: Cap | None) -> int:
+    if cap is None or cap.type != ObjectType.ENDPOINT or not cap.obj.readers:
+        return 0
+    return cast("PD", cap.obj.owner).number
 
 
 def info(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
@@ -100,7 +113,8 @@ def client(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 
     Object:    PD, the caller's own
     Arguments: badge; caps: endpoint, one that the caller receives on
-    Answer:    pd: the PD's name; console: its `console:`, a map
+    Answer:    pd: the PD's name; number; generation; which: of the badges of this endpoint that it
+        was given, from 0; console: its `console:`, a map
     Errors:    TRUNCATED_MESSAGE, INVALID_ARGUMENT, INVALID_CAPABILITY (another PD's; no endpoint,
         or no Read), FAILED_LOOKUP (no such capability; neither the root task nor PD_Install has
         put this badge anywhere, or none is left)
@@ -118,11 +132,14 @@ def client(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         return error(Status.FAILED_LOOKUP, 1, sent[0])
     if source.cap.type != ObjectType.ENDPOINT or not source.cap.rights & Rights.READ:
         return error(Status.INVALID_CAPABILITY, 1)
-    number = source.cap.obj.clients.get(arguments["badge"])
+    given, badge = source.cap.obj.clients, arguments["badge"]
+    number = given.get(badge)
     one = _root(k).pds.get(number)
     if one is None:
         return error(Status.FAILED_LOOKUP)
-    return done(pd=one.name, console=one.spec.get("console") or {})
+    which = sum(at < badge for at, other in given.items() if other == number)
+    more = {"number": number, "generation": one.generation, "which": which}
+    return done(pd=one.name, console=one.spec.get("console") or {}, **more)
 
 
 def install(k: Kernel, caller: TCB, cap: Cap) -> Outcome:

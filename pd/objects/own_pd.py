@@ -54,6 +54,10 @@ class Client(NamedTuple):
     """The PD's name."""
     console: Mapping[str, Any]
     """Its `console:` in the manifest; empty when there is none."""
+    number: int
+    generation: int
+    which: int
+    """Of the badges of this endpoint that it was given, from 0."""
 
 
 class Found(NamedTuple):
@@ -64,6 +68,8 @@ class Found(NamedTuple):
     origin: str
     """Name of the PD it came from."""
     renewal: int
+    pd: int
+    """Of an endpoint: the number of the PD that receives there; 0 for nobody."""
 
 
 class OwnPd(PdCap):
@@ -88,7 +94,7 @@ class OwnPd(PdCap):
         if answer.status == Status.FAILED_LOOKUP:
             return None
         row = self._fields(answer, "PD_Client")
-        return Client(row["pd"], row["console"])
+        return Client(**row)
 
     def get_work(self) -> list[Work]:
         """Up to 16 items of work, oldest first; empty when all is fetched."""
@@ -119,4 +125,4 @@ class OwnPd(PdCap):
 
 
 def _found(row: Mapping[str, Any]) -> Found:
-    return Found(row["slot"], ObjectType(row["type"]), row["from"], row["renewal"])
+    return Found(row["slot"], ObjectType(row["type"]), row["from"], row["renewal"], row["pd"])

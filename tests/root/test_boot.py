@@ -81,6 +81,33 @@ def test_badges_count_up_and_are_never_reused() -> None:
     assert lab.pd("serial").next_badge == 4
 
 
+def who(server: Thread, badge: int) -> dict[str, Any]:
+    found = ok(server.pd_call("client", caps=["server"], badge=badge)).map
+    return {key: found[key] for key in ("pd", "number", "generation", "which")}
+
+
+def test_a_server_tells_the_capabilities_and_the_generations_of_a_client_apart() -> None:
+    uses = {"console": "serial", "again": "serial"}
+    app = {"uses": uses, "restart": {"policy": "always", "backoff": 0, "max": 3}}
+    lab = Lab({"serial": {"serves": "endpoint"}, "app": app})
+    for generation in range(2):
+        number = lab.pd("app").number
+        for which, name in enumerate(uses):
+            told = who(lab["serial"], lab["app"].cap(name).badge)
+            expected = {"pd": "app", "number": number, "generation": generation, "which": which}
+            assert told == expected
+        lab.die("app")
+
+
+def test_who_looks_an_endpoint_up_learns_which_pd_receives_there() -> None:
+    lab = Lab({"fs": {"serves": "endpoint"}, "app": {"uses": {"fs": "fs"}}})
+    app = lab["app"]
+    assert ok(app.pd_call("lookup", name="fs")).map["pd"] == lab.pd("fs").number
+    assert ok(app.pd_call("lookup", name="untyped")).map["pd"] == 0
+    lab.die("fs")
+    assert ok(app.pd_call("lookup", name="fs")).map["pd"] == 0
+
+
 def entries(thread: Thread) -> dict[str, dict[str, object]]:
     names: dict[str, dict[str, object]] = ok(thread.pd_call("lookup", name=None)).map["names"]
     return names
@@ -95,6 +122,7 @@ def test_a_pd_finds_its_environment_by_name() -> None:
         "type": ObjectType.ENDPOINT,
         "from": "serial",
         "renewal": 0,
+        "pd": serial.pd.number,
     }
     assert set(entries(hello)) == {"console", "untyped"}
     assert set(entries(shell)) == {"console", "rde:pd", "pd:hello", "untyped"}
