@@ -50,6 +50,10 @@ SLOT_NULL, SLOT_TCB, SLOT_CNODE, SLOT_PD, SLOT_WORK = 0, 1, 2, 3, 4
 root-task capability, the notification its work is announced on."""
 FAULT_HANDLER = "fault-handler"
 """The name of the endpoint that the manifest's `faults:` has a PD's faults sent to."""
+MARK, MARK_BREAK, MARK_SIZE = 0xFF, 0x00, 0x01
+"""In what comes up a UART: this byte, then what it marks. Itself: the byte as such, doubled. 0 0:
+a break (as with a terminal's PARMRK). 1 and two words of 16 bits: the console's rows and columns.
+"""
 SLOT_FIRST_FREE = 16
 SLOT_FIRST_ROOT = ROOT_SLOTS // 2
 

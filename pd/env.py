@@ -7,7 +7,6 @@ own side hangs here.
 from __future__ import annotations
 
 import random
-import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -52,6 +51,7 @@ from caplab.pd.objects import (
     Untyped,
 )
 from caplab.pd.objects.capability import slots_of
+from caplab.pd.register import Register
 from caplab.pd.spawn import SpawnInfo
 from caplab.pd.threads import Entry, Threads
 from caplab.pd.utcb import Utcb, utcb_of
@@ -99,7 +99,7 @@ class Env:
         self.work = Notification(self, SLOT_WORK, name="work")
         self._clock = clock
         self._out = out
-        self._registers: dict[str, socket.socket] = {}
+        self._registers: dict[str, Register] = {}
         self.prompt = RLock()
         """Held by the thread that stands at the debugger's prompt."""
 
@@ -258,13 +258,13 @@ class Env:
         """End the PD with an exit status; the `with` blocks of this TCB run first."""
         raise SystemExit(code)
 
-    def register(self, name: str) -> socket.socket:
-        """The data register of a device: one socket object per PD, for its life."""
+    def register(self, name: str) -> Register:
+        """The data register of a device: one object per PD, for its life."""
         found = self._registers.get(name)
         if found is None:
             if name not in self.info.devices:
                 raise LookupError(f"{self.name} was started without the register of {name!r}")
-            found = socket.socket(fileno=self.info.devices[name])
+            found = Register(self.info.devices[name])
             self._registers[name] = found
         return found
 

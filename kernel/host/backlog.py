@@ -48,6 +48,17 @@ class _Mark:
         return console_wire.encode_json({self.key: self.count})
 
 
+class _News:
+    """A message of which only the latest counts."""
+
+    def __init__(self, key: str, frame: bytes) -> None:
+        self.key = key
+        self._frame = frame
+
+    def frame(self) -> bytes:
+        return self._frame
+
+
 class Outbox:
     """Frames waiting for one console client.
 
@@ -60,7 +71,7 @@ class Outbox:
 
     def __init__(self, limit: int = 1 << 20) -> None:
         self._limit = limit
-        self._frames: deque[bytes | _Mark] = deque()
+        self._frames: deque[bytes | _Mark | _News] = deque()
         self._held = 0
         self._sent = 0  # bytes of the first frame that are gone
 
@@ -79,6 +90,13 @@ class Outbox:
         else:
             self.control(frame)
 
+    def news(self, key: str, frame: bytes) -> None:
+        """Queue a message that makes an earlier one under the same key superfluous."""
+        stale = [one for one in self._frames if isinstance(one, _News) and one.key == key]
+        for one in stale:
+            self._frames.remove(one)
+        self._frames.append(_News(key, frame))
+
     def mark(self, key: str, count: int) -> None:
         for entry in reversed(self._frames):
             if not isinstance(entry, _Mark):
@@ -89,9 +107,9 @@ class Outbox:
         self._frames.append(_Mark(key, count))
 
     def head(self) -> memoryview:
-        """The unsent part of the first frame. From now on, if it was a mark, it is fixed."""
+        """The unsent part of the first frame, which is fixed from now on, mark or not."""
         first = self._frames[0]
-        if isinstance(first, _Mark):
+        if not isinstance(first, bytes):
             first = first.frame()
             self._frames[0] = first
             self._held += len(first) + self.FRAME_COST

@@ -5,17 +5,30 @@ Both ways a frame is one byte of kind, a little-endian u32 length, and that many
 ====  ===========  ============================================================================
 kind  from         payload
 ====  ===========  ============================================================================
-J     client       first of all ``{"mode": "watch"|"console", "scrollback": true|false}``
-J     line         its answer ``{"uart", "tty", "dropped", "input_dropped", "unlogged",
-                   "scrollback"}``: the UART, the PTY's path, bytes no reader of the PTY took,
-                   bytes typed that the driver did not take, bytes the log could not hold, and
-                   how many bytes of scrollback follow
+J     client       first of all ``{"mode": "watch"|"console"|"script", "scrollback": bool,
+                   "who": text, "take": bool, "size": [rows, columns]}``; only the mode must be
+                   there. A watcher sees. A console types while it has the keyboard, which one
+                   console has at a time (`keyboard.py`); with "take" it takes it. A script
+                   types whoever has it
+J     line         its answer: the status below, and ``"you"``: whether this client may type
 D     line         output: the scrollback, then what the driver prints
 J     line         ``{"lost": n}``: here n bytes are missing, this client was too slow
-D     client       input, in mode ``console`` alone
-J     line         ``{"input_lost": n}``: n bytes of input found the driver's queue full
+D     client       input; of a console without the keyboard it is dropped
+J     line         ``{"input_lost": n}``: n bytes of input were dropped
+J     client       ``{"take": true}``: give me the keyboard; of a console
+J     line         ``{"writer": who, "you": bool}``: it has changed hands; to consoles
+J     client       ``{"size": [rows, columns]}``: of a console's window; the keyboard's counts
+J     client       ``{"break": true}``: send a break; of a script, or who has the keyboard
+J     client       ``{"ask": "status"}``
+J     line         ``{"status": {…}}``, after everything that came before the question
 J     line         ``{"error": {"code", "message"}}``, then the end: the client broke a rule
 ====  ===========  ============================================================================
+
+The status: ``uart``, ``tty`` (the PTY's path), ``scrollback`` (bytes that follow), ``written`` and
+``read`` (bytes the driver has printed, and input it has been given), ``waiting`` (input it has yet
+to take), ``writer`` (who has the keyboard), ``consoles`` (clients), and what is not there any
+more: ``dropped`` (bytes no reader of the PTY got; of them ``behind`` though there was one),
+``input_dropped``, ``unlogged`` (bytes the log could not hold).
 
 The end of the stream is the end of the line: the system went down.
 """

@@ -37,7 +37,7 @@ def run(spawn_fd: int) -> int:
     Returns:
         The process's exit status: 0 after a normal end, 1 if it could not start.
     """
-    stop = _stop_on_sigterm()
+    signals = _told_of_signals()
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a reader's death is an error to handle
     with open(spawn_fd, "rb") as pipe:
         spawn = msgpack.unpackb(pipe.read())
@@ -50,18 +50,20 @@ def run(spawn_fd: int) -> int:
         return 1
     try:
         _report(spawn["status_fd"], {"ready": True, "tty": line.tty, "socket": line.address})
-        line.serve(stop)
+        line.serve(signals)
     finally:
         line.close()
     return 0
 
 
-def _stop_on_sigterm() -> int:
-    """A descriptor that becomes readable with SIGTERM, also with one that came before."""
-    stop, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+def _told_of_signals() -> int:
+    """A descriptor that gives the numbers of signals, of earlier ones too: SIGTERM ends the line,
+    with SIGWINCH the kernel says that a driver has started, who is to be told the window's size."""
+    numbers, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-    signal.signal(signal.SIGTERM, lambda _signal, _frame: None)
-    return stop
+    for number in (signal.SIGTERM, signal.SIGWINCH):
+        signal.signal(number, lambda _signal, _frame: None)
+    return numbers
 
 
 def _report(status_fd: int, message: dict[str, object]) -> None:

@@ -8,6 +8,8 @@ import os
 import socket
 from pathlib import Path
 
+from caplab.kernel.host.console_log import ConsoleLog
+
 
 class LineFiles:
     """The files of one line, made when it starts and removed by `close`.
@@ -21,15 +23,12 @@ class LineFiles:
     """
 
     def __init__(self, folder: Path, tty: str) -> None:
-        self.unlogged = 0
         self._tty = tty
         self._link = folder / "tty"
         self._address = folder / "socket"
         self._bound: tuple[int, int] | None = None
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._log = os.open(
-            folder / "console.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
+        self.log = ConsoleLog(folder)
         self.door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._make_link()
@@ -66,15 +65,6 @@ class LineFiles:
             return None
         return found.st_dev, found.st_ino
 
-    def record(self, data: bytes) -> None:
-        """Add to the log. On a full disk the console goes on, and `unlogged` grows."""
-        rest = memoryview(data)
-        try:
-            while rest:
-                rest = rest[os.write(self._log, rest) :]
-        except OSError:
-            self.unlogged += len(rest)
-
     def remove_link(self) -> None:
         try:
             if os.readlink(self._link) == self._tty:
@@ -92,4 +82,4 @@ class LineFiles:
     def close(self) -> None:
         self.close_door()
         self.remove_link()
-        os.close(self._log)
+        self.log.close()

@@ -1,43 +1,40 @@
 """The line's loop: the cable, the PTY, the clients, and never a wait for any of them."""
 
-import selectors
+import signal
 import socket
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-from caplab.kernel.host import console_wire
-from caplab.kernel.host.backlog import Backlog
-from caplab.kernel.host.console_wire import DATA, JSON, Frame, FramingError
+from caplab.kernel.host.interest import READ, WRITE, Interests
+from caplab.kernel.host.line_clients import Clients, Console
 from caplab.kernel.host.line_files import LineFiles
 from caplab.kernel.host.pty_cable import Master
-from caplab.kernel.host.scrollback import Scrollback
-from caplab.kernel.host.seat import CHUNK, Gone, Seat
+from caplab.kernel.host.seat import CHUNK, Size
 from caplab.kernel.host.terminal import Terminal
+from caplab.kernel.host.typed import BREAK, Typed, size_mark
 
-TYPED = 64 * 1024
-"""Bytes of input a driver may leave unread before the line drops more of it."""
-SEATS = 64
-"""Console clients at once: a limit that is told, rather than descriptors that run out."""
 FAREWELL = 1.0
 """Seconds the readers have to take the last words."""
+SIGNALS_MAX = 64
 GLANCE = 0.005
 """Seconds between two looks at the PTY's last reader: Linux does not tell when it is through."""
 
-READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-Handler = Callable[[int], None]
-
 
 class Line:
-    """One loop over the cable, the PTY, the listening socket and the clients."""
+    """One loop over the cable, the PTY, the listening socket and the clients.
+
+    Args:
+        cable: a UART's, whose input is marked, or the master of a debug PD's terminal.
+    """
 
     def __init__(self, uart: str, folder: Path, cable: socket.socket | Master) -> None:
         cable.setblocking(False)
         self._uart = uart
         self._cable = cable
-        self._typed = Backlog(TYPED)
-        self._scrollback = Scrollback()
-        self._seats: list[Seat] = []
+        self._marked = not isinstance(cable, Master)
+        self._typed = Typed(marked=self._marked)
+        self._written = 0
+        self._size: Size | None = None
         self._ended = False
         terminal = Terminal()
         self.tty = terminal.path
@@ -47,10 +44,11 @@ class Line:
             terminal.close()
             raise
         self._terminal: Terminal | None = terminal
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(cable, READ, self._on_cable)
-        self._selector.register(terminal, READ, self._on_terminal)
-        self._selector.register(self._files.door, READ, self._on_door)
+        self._interests = Interests()
+        self._interests.add(cable, self._on_cable)
+        self._interests.add(terminal, self._on_terminal)
+        console = Console(uart, self._type, self._send_break, self._resize, self._status)
+        self._clients = Clients(console, self._files.door, self._interests)
 
     @property
     def address(self) -> str:
@@ -63,7 +61,7 @@ class Line:
             self._pump_typed()
         if events & READ:
             self._hear_cable()
-        self._rearm_cable()
+        self._rearm()
 
     def _hear_cable(self) -> bool:
         """Take one chunk. Returns whether there was one."""
@@ -76,13 +74,10 @@ class Line:
         if not data:
             self._ended = True
             return False
-        self._files.record(data)
-        self._scrollback.add(data)
+        self._written += len(data)
+        self._files.log.add(data)
         self._show(data)
-        frame = console_wire.encode(DATA, data)
-        for seat in [seat for seat in self._seats if seat.mode]:
-            seat.outbox.data(frame)
-            self._pump(seat)
+        self._clients.show(data)
         return True
 
     # The PTY.
@@ -110,87 +105,48 @@ class Line:
     def _unplug(self) -> None:
         """Go on without a PTY whose slave was taken from us; the clients have the console."""
         if self._terminal is not None:
-            self._selector.unregister(self._terminal)
+            self._interests.drop(self._terminal)
             self._terminal.close()
             self._terminal = None
             self._files.remove_link()
 
-    # The console clients.
-
-    def _on_door(self, _events: int) -> None:
-        try:
-            connection, _ = self._files.door.accept()
-        except OSError:
-            return
-        seat = Seat(connection)
-        if len(self._seats) == SEATS:
-            seat.refuse("full", f"{SEATS} consoles are attached to {self._uart} already")
-            return
-        self._seats.append(seat)
-        self._selector.register(seat, READ, lambda events: self._on_seat(seat, events))
-
-    def _on_seat(self, seat: Seat, events: int) -> None:
-        try:
-            if events & READ:
-                for frame in seat.hear():
-                    self._attend(seat, frame)
-        except FramingError as error:
-            self._forget(seat)
-            seat.refuse("protocol", str(error))
-        except Gone:
-            self._leave(seat)
-        else:
-            self._pump(seat)
-
-    def _attend(self, seat: Seat, frame: Frame) -> None:
-        if not seat.mode:
-            if frame.kind != JSON:
-                raise FramingError('the first frame must be J {"mode": …}')
-            self._welcome(seat, seat.sit_down(frame.payload))
-        elif frame.kind != DATA or seat.mode != "console":
-            raise FramingError(f"a client in mode {seat.mode} may not send {frame.kind!r} frames")
-        elif lost := self._type(frame.payload):
-            seat.outbox.mark("input_lost", lost)
-
-    def _welcome(self, seat: Seat, scrollback: bool) -> None:
-        past = self._scrollback.replay() if scrollback else b""
-        welcome = {
-            "uart": self._uart,
-            "tty": self.tty if self._terminal is not None else None,
-            "dropped": self._terminal.dropped if self._terminal is not None else 0,
-            "input_dropped": self._typed.dropped,
-            "unlogged": self._files.unlogged,
-            "scrollback": len(past),
-        }
-        seat.outbox.control(console_wire.encode_json(welcome))
-        if past:
-            seat.outbox.control(console_wire.encode(DATA, past))
-
-    def _pump(self, seat: Seat) -> None:
-        try:
-            seat.pump()
-        except Gone:
-            self._leave(seat)
-        else:
-            self._rearm(seat, bool(seat.outbox))
-
-    def _leave(self, seat: Seat) -> None:
-        self._forget(seat)
-        seat.close()
-
-    def _forget(self, seat: Seat) -> None:
-        self._selector.unregister(seat)
-        self._seats.remove(seat)
-
     # What is typed.
 
     def _type(self, data: bytes) -> int:
-        """Send input to the driver. Returns how many bytes found its queue full."""
+        """Send input to the driver. Returns how many bytes of it are dropped."""
         self._pump_typed()
-        lost = self._typed.put(data)
+        lost = self._typed.put(data, time.monotonic())
         self._pump_typed()
-        self._rearm_cable()
+        self._rearm()
         return lost
+
+    def _send_break(self) -> None:
+        if self._marked:
+            self._typed.mark(BREAK, time.monotonic())
+            self._pump_typed()
+            self._rearm()
+
+    def _resize(self, size: Size) -> None:
+        """Whoever has the keyboard has a window of this size."""
+        if size != self._size:
+            self._size = size
+            self.tell_size()
+
+    def tell_size(self) -> None:
+        """Tell both ends of the line the size of the console's window, if there is one."""
+        if self._size is None:
+            return
+        try:
+            if self._terminal is not None:
+                self._terminal.resize(*self._size)
+            if isinstance(self._cable, Master):
+                self._cable.resize(*self._size)
+        except OSError:
+            pass  # an end that is closed is noticed where it is read
+        if self._marked:
+            self._typed.mark(size_mark(*self._size), time.monotonic())
+            self._pump_typed()
+            self._rearm()
 
     def _pump_typed(self) -> None:
         while self._typed:
@@ -201,56 +157,75 @@ class Line:
             except OSError:  # nobody is left to read it; the end comes as the end of output
                 self._typed.abandon()
                 return
-            self._typed.advance(sent)
+            self._typed.advance(sent, time.monotonic())
+
+    # What is asked.
+
+    def _status(self) -> dict[str, object]:
+        terminal = self._terminal
+        return {
+            "uart": self._uart,
+            "tty": self.tty if terminal is not None else None,
+            "written": self._written,
+            "read": self._typed.taken,
+            "waiting": len(self._typed),
+            "writer": self._clients.writer,
+            "consoles": self._clients.count,
+            "dropped": terminal.dropped if terminal is not None else 0,
+            "behind": terminal.behind_dropped if terminal is not None else 0,
+            "input_dropped": self._typed.dropped,
+            "unlogged": self._files.log.unlogged,
+        }
 
     # The loop.
 
-    def _rearm(self, which: socket.socket | Master | Seat | Terminal, write: bool) -> None:
-        """Ask whether it can be written only while there is something to write."""
-        key = self._selector.get_map().get(which)
-        wanted = READ | WRITE if write else READ
-        if key is not None and key.events != wanted:
-            self._selector.modify(which, wanted, key.data)
-
-    def _rearm_cable(self) -> None:
-        self._rearm(self._cable, bool(self._typed))
+    def _rearm(self) -> None:
+        """Hear those who type only while there is room, or nobody to wait for."""
+        self._interests.want(self._cable, read=True, write=bool(self._typed))
+        self._clients.hold_back(self._typed.full)
+        self._rearm_terminal()
 
     def _rearm_terminal(self) -> None:
         if self._terminal is not None:
-            self._rearm(self._terminal, self._terminal.behind)
+            heard = not self._typed.full
+            self._interests.want(self._terminal, read=heard, write=self._terminal.behind)
 
     def _turn(self, timeout: float | None) -> None:
-        for key, events in self._selector.select(timeout):
-            # An earlier event of this turn may have closed this one's source, and a newly
-            # accepted client may have got its number.
-            now = self._selector.get_map().get(key.fd)
-            if now is not None and now.data is key.data:
-                handler: Callable[[int], None] = key.data
-                handler(events)
+        limit = self._typed.give_up_at()
+        if limit is not None:
+            left = max(0.0, limit - time.monotonic())
+            timeout = left if timeout is None else min(left, timeout)
+        self._interests.turn(timeout)
+        if limit is not None:
+            self._typed.look(time.monotonic())
+            self._rearm()
 
-    def _on_stop(self, _events: int) -> None:
-        self._ended = True
-
-    def serve(self, stop: int) -> None:
-        """Run until the cable ends, or the descriptor `stop` becomes readable."""
-        self._selector.register(stop, READ, self._on_stop)
-        while not self._ended:
-            self._turn(None)
-        self._selector.unregister(stop)
+    def serve(self, signals: int) -> None:
+        """Run until the cable ends, or SIGTERM comes; `signals` is where their numbers are read."""
+        with open(signals, "rb", buffering=0) as pipe:
+            self._interests.add(pipe, lambda _events: self._on_signals(pipe.read(SIGNALS_MAX)))
+            while not self._ended:
+                self._turn(None)
+            self._interests.drop(pipe)
         self._farewell()
+
+    def _on_signals(self, numbers: bytes | None) -> None:
+        self._ended = self._ended or signal.SIGTERM in (numbers or b"")
+        if signal.SIGWINCH in (numbers or b""):
+            self.tell_size()
 
     def _farewell(self) -> None:
         """Let nobody in, take what is left in the cable, and give the readers time for it."""
         end = time.monotonic() + FAREWELL
-        self._selector.unregister(self._files.door)
+        self._clients.shut()
         self._files.close_door()
         while time.monotonic() < end and self._hear_cable():
             pass
-        self._selector.unregister(self._cable)
+        self._interests.drop(self._cable)
         looks = 2  # Linux hands output on to a PTY's reader in parts, with nothing in between
         while (left := end - time.monotonic()) > 0:
             looks = 2 if self._unread() else looks - 1
-            if looks <= 0 and not any(seat.outbox for seat in self._seats):
+            if looks <= 0 and not self._clients.behind:
                 return
             self._turn(min(left, GLANCE))
 
@@ -266,9 +241,8 @@ class Line:
 
     def close(self) -> None:
         """Hang up, and remove what is ours."""
-        for seat in list(self._seats):
-            self._leave(seat)
+        self._clients.close()
         self._unplug()
         self._files.close()
-        self._selector.close()
+        self._interests.close()
         self._cable.close()

@@ -126,7 +126,10 @@ class Lines:
 
     def register(self, uart: str) -> int:
         """The driver's end, for a PD that is to drive this UART: copy it."""
-        return next(line.end.fileno() for line in self._lines if line.uart == uart and not line.pd)
+        line = next(line for line in self._lines if line.uart == uart and not line.pd)
+        if line.up and line.pidfd >= 0:
+            _signal(line, signal.SIGWINCH)  # a new driver does not know the window's size
+        return line.end.fileno()
 
     def unmask(self, effect: Unmask) -> None:
         """Say so, once, when there is something to read."""
@@ -171,10 +174,7 @@ class Lines:
         """SIGKILL for those that have not ended; how many."""
         left = [line for line in self._lines if not line.ended and line.pidfd >= 0]
         for line in left:
-            try:
-                signal.pidfd_send_signal(line.pidfd, signal.SIGKILL)
-            except ProcessLookupError:
-                pass  # ended, not reaped
+            _signal(line, signal.SIGKILL)
         return len(left)
 
     def _fired(self, line: Line, events: int) -> None:
@@ -203,6 +203,13 @@ class Lines:
             print(f"kernel: {why}", file=sys.stderr)
         line.up, line.tty, line.socket = True, status.get("tty", ""), status.get("socket", "")
         self._changed()
+
+
+def _signal(line: Line, number: int) -> None:
+    try:
+        signal.pidfd_send_signal(line.pidfd, number)
+    except ProcessLookupError:
+        pass  # ended, not reaped
 
 
 def _unread(end: int) -> int:

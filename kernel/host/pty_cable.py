@@ -6,7 +6,9 @@ the cable stands; when that is closed and the PD has ended, reading the master f
 cable's end.
 """
 
+import fcntl
 import os
+import struct
 import termios
 
 
@@ -43,6 +45,11 @@ class Master:
 
     def send(self, data: bytes, _flags: int = 0) -> int:
         return os.write(self._descriptor, data)
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Tell the PD at the other end the size of its terminal, with SIGWINCH. Raises OSError."""
+        size = struct.pack("HHHH", rows, columns, 0, 0)
+        fcntl.ioctl(self._descriptor, termios.TIOCSWINSZ, size)
 
     def close(self) -> None:
         os.close(self._descriptor)

@@ -2,17 +2,31 @@
 
 import socket
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from caplab.kernel.host import console_wire
 from caplab.kernel.host.backlog import Outbox
 from caplab.kernel.host.console_wire import Decoder, Frame, FramingError
 
-MODES = ("watch", "console")
+MODES = ("watch", "console", "script")
 CHUNK = 64 * 1024
+WHO_MAX = 80
+"""Characters of its name that a client is known by."""
+SIDE_MAX = 10_000
+"""Rows or columns of a window, at most."""
+
+Size = tuple[int, int]
 
 
 class Gone(ConnectionError):
     """The client left."""
+
+
+class Introduction(NamedTuple):
+    """What a client wants, as it says first of all."""
+
+    scrollback: bool
+    take: bool
 
 
 class Seat:
@@ -22,6 +36,9 @@ class Seat:
         connection.setblocking(False)
         self.connection = connection
         self.mode = ""
+        self.who = "somebody"
+        self.size: Size | None = None
+        """Rows and columns of its window."""
         self.outbox = Outbox()
         self._decoder = Decoder(console_wire.FROM_CLIENT)
 
@@ -45,8 +62,8 @@ class Seat:
             raise Gone
         yield from self._decoder.feed(data)
 
-    def sit_down(self, payload: bytes) -> bool:
-        """Take the first frame's mode. Returns whether the scrollback is wanted.
+    def sit_down(self, payload: bytes) -> Introduction:
+        """Take the first frame's mode.
 
         Raises:
             FramingError: it is not an introduction.
@@ -56,7 +73,10 @@ class Seat:
         if mode not in MODES:
             raise FramingError(f'the first frame\'s "mode" must be one of {", ".join(MODES)}')
         self.mode = str(mode)
-        return hello.get("scrollback") is not False
+        self.who = str(hello.get("who") or self.who)[:WHO_MAX]
+        if "size" in hello:
+            self.size = size_of(hello["size"])
+        return Introduction(hello.get("scrollback") is not False, hello.get("take") is True)
 
     def pump(self) -> None:
         """Send as much as the socket takes.
@@ -85,3 +105,15 @@ class Seat:
 
     def close(self) -> None:
         self.connection.close()
+
+
+def size_of(value: Any) -> Size:
+    """Rows and columns that a client names.
+
+    Raises:
+        FramingError: that is no size.
+    """
+    match value:
+        case [int(rows), int(columns)] if 0 <= rows <= SIDE_MAX and 0 <= columns <= SIDE_MAX:
+            return rows, columns
+    raise FramingError('"size" must be [rows, columns]')

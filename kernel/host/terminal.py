@@ -9,8 +9,13 @@ that was printed after its ``open`` returned; what came before is the scrollback
 Whether somebody has it open is asked of Linux, exactly, before each chunk: the slave we hold is
 let go, the master shows POLLHUP if nobody else holds it, the slave is taken again (6 us in all).
 inotify would merge two opens into one event, and a count that is wrong once starves a reader.
+
+Programs may do to it what they do to a serial port: set its modes and its speed, lock others out,
+hang it up, go away in the middle. One mode is taken back at once, echo: with it Linux would hand
+all we print to us as if it had been typed.
 """
 
+import errno
 import fcntl
 import os
 import select
@@ -25,6 +30,10 @@ ROOM = 16 * 1024
 """Bytes to offer at once: a PTY takes little more."""
 BACKLOG = 1 << 20
 """Beyond what Linux itself keeps: lets a reader in Python stay whole through a burst."""
+
+LFLAG = 3
+"""Where `tcgetattr` has the local modes."""
+ECHOES = termios.ECHO | termios.ECHONL
 
 TIOCGPTPEER = 0x5441  # Linux 4.13, the same number on x86-64 and aarch64
 SLAVE = os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC
@@ -47,6 +56,8 @@ class Terminal:
         self._hangup.register(self._master, 0)  # POLLHUP comes unasked
         self._backlog = Backlog(BACKLOG)
         self._attended = False
+        self.behind_dropped = 0
+        """Of the bytes dropped, those for which there was a reader, too slow for them."""
 
     def fileno(self) -> int:
         return self._master
@@ -66,16 +77,28 @@ class Terminal:
         Raises:
             OSError: the slave cannot be taken again; the PTY is of no more use.
         """
-        # An exclusive mode left by a program like screen would lock us out as well.
-        fcntl.ioctl(self._slave, termios.TIOCNXCL)
-        os.close(self._slave)
-        self._slave = -1
+        self._let_go()
         alone = any(events & select.POLLHUP for _, events in self._hangup.poll(0))
-        self._slave = fcntl.ioctl(self._master, TIOCGPTPEER, SLAVE)
+        try:
+            self._slave = fcntl.ioctl(self._master, TIOCGPTPEER, SLAVE)
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            # Locked out in the moment between; whoever did that has it open. Next time, then.
+            alone = False
         if alone and self._attended:
             self._hung_up()
         self._attended = not alone
         return self._attended
+
+    def _let_go(self) -> None:
+        """Close the slave, without which nobody could be missed."""
+        if self._slave < 0:
+            return
+        # An exclusive mode left by a program like screen would lock us out as well.
+        fcntl.ioctl(self._slave, termios.TIOCNXCL)
+        os.close(self._slave)
+        self._slave = -1
 
     def _hung_up(self) -> None:
         """The last reader left: what it did not take, and its settings, are not the next one's.
@@ -92,11 +115,33 @@ class Terminal:
             self._backlog.dropped += len(data)
             return
         self.pump()
-        self._backlog.put(data)
+        self.behind_dropped += self._backlog.put(data)
         self.pump()
+
+    def _silence(self) -> None:
+        """Take back echo, which some program has set. Raises OSError."""
+        if self._slave < 0:
+            return
+        try:
+            modes = termios.tcgetattr(self._slave)
+            if modes[LFLAG] & ECHOES:
+                modes[LFLAG] &= ~ECHOES
+                termios.tcsetattr(self._slave, termios.TCSANOW, modes)
+        except termios.error as error:
+            raise OSError(*error.args) from error
+
+    def resize(self, rows: int, columns: int) -> None:
+        """The size that programs at the PTY, or behind it, are told (TIOCSWINSZ).
+
+        Raises:
+            OSError: the PTY is of no more use.
+        """
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def pump(self) -> None:
         """Write as much of the backlog as Linux takes."""
+        if self._backlog:
+            self._silence()
         while self._backlog:
             try:
                 self._backlog.advance(os.write(self._master, self._backlog.head(ROOM)))
@@ -104,15 +149,24 @@ class Terminal:
                 return
 
     def read(self) -> bytes:
-        """What was typed, b"" when it was nothing."""
+        """What was typed, b"" when it was nothing.
+
+        Raises:
+            OSError: the PTY is of no more use.
+        """
         try:
             return os.read(self._master, CHUNK)
         except BlockingIOError:
             return b""
+        except OSError:
+            if self._slave >= 0:
+                raise
+            self.attended()  # who had locked us out has left
+            return b""
 
     def unread(self) -> bool:
         """Whether a reader still has output to take. Two looks tell: Linux hands it on in parts."""
-        if not self.attended():
+        if not self.attended() or self._slave < 0:
             return False
         waiting = fcntl.ioctl(self._slave, termios.FIONREAD, struct.pack("i", 0))
         return self.behind or struct.unpack("i", waiting)[0] > 0

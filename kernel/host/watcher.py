@@ -4,12 +4,36 @@ import re
 import select
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 from caplab.kernel.host import console_wire
+from caplab.kernel.host.console_events import (
+    ConsoleEnded,
+    ConsoleError,
+    Event,
+    ExpectTimeout,
+    InputLost,
+    Lost,
+    Output,
+    Writer,
+)
 from caplab.kernel.host.console_wire import DATA, JSON, Decoder, Frame, FramingError
+from caplab.kernel.host.seat import Size
+
+__all__ = [
+    "ConsoleEnded",
+    "ConsoleError",
+    "Event",
+    "ExpectTimeout",
+    "InputLost",
+    "Lost",
+    "Output",
+    "Pattern",
+    "Watcher",
+    "Writer",
+]
 
 CHUNK = 64 * 1024
 TAIL = 2000
@@ -17,41 +41,7 @@ TAIL = 2000
 Pattern = str | bytes | re.Pattern[bytes]
 
 
-class ConsoleError(ConnectionError):
-    """The line refused this client: `code` is ``full`` or ``protocol``."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class ConsoleEnded(EOFError):
-    """The system went down before what was expected stood on the console."""
-
-
-class ExpectTimeout(TimeoutError):
-    """What was expected did not come in time; the message quotes what did."""
-
-
-class Output(NamedTuple):
-    """Bytes of the console, in order."""
-
-    data: bytes
-
-
-class Lost(NamedTuple):
-    """Bytes missing between the output before and after: we read too slowly."""
-
-    size: int
-
-
-class InputLost(NamedTuple):
-    """Bytes we sent that the driver did not take: it reads too slowly, or not at all."""
-
-    size: int
-
-
-Event = Output | Lost | InputLost
+Clean = Callable[[bytes], bytes]
 
 
 class Watcher:
@@ -62,9 +52,14 @@ class Watcher:
 
     Args:
         socket_path: the ``socket`` file in the UART's folder of a run directory.
-        mode: ``console`` may send, ``watch`` only sees.
+        mode: ``watch`` only sees; ``console`` types while it has the keyboard, which one console
+            has at a time; ``script`` types whoever has it.
         scrollback: False to see nothing of the past.
-        timeout: seconds for the line to answer, and for each `send`.
+        timeout: seconds for the line to answer, and for `send` to get no further.
+        take: have the keyboard, whoever has it now (mode ``console``).
+        who: what others are told when we have it.
+        size: rows and columns of our window.
+        clean: what each piece of output goes through, as one stream, before anybody sees it.
 
     Raises:
         ConsoleError: the line refused.
@@ -75,22 +70,36 @@ class Watcher:
         self,
         socket_path: str,
         *,
-        mode: str = "console",
+        mode: str = "script",
         scrollback: bool = True,
         timeout: float = 5.0,
+        take: bool = False,
+        who: str = "",
+        size: Size | None = None,
+        clean: Clean = bytes,
     ) -> None:
         self.mode = mode
         self.ended = False
         self.lost = 0
         self.input_lost = 0
+        self.writing = False
+        """Whether what we send is typed."""
+        self.writer: str | None = None
+        """Which console has the keyboard."""
+        self._timeout = timeout
+        self._clean = clean
         self._decoder = Decoder(console_wire.FROM_LINE)
+        self._events: list[Event] = []
+        self._unsent = bytearray()
+        self._statuses: list[dict[str, object]] = []
         self._text = bytearray()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._socket.settimeout(timeout)
             self._socket.connect(str(socket_path))
-            self._introduce(scrollback)
+            self._introduce(scrollback=scrollback, take=take, who=who, size=size)
             self.welcome = self._await_welcome(time.monotonic() + timeout)
+            self._told_writer(self.welcome)
         except BaseException:
             self._socket.close()
             raise
@@ -109,10 +118,11 @@ class Watcher:
         """For a selector: readable when `receive` has something new or the line ended."""
         return self._socket.fileno()
 
-    def _introduce(self, scrollback: bool) -> None:
-        hello = console_wire.encode_json({"mode": self.mode, "scrollback": scrollback})
+    def _introduce(self, **wants: object) -> None:
+        hello = {"mode": self.mode, **{name: value for name, value in wants.items() if value}}
+        hello["scrollback"] = wants["scrollback"]
         try:
-            self._socket.sendall(hello)
+            self._socket.sendall(console_wire.encode_json(hello))
         except ConnectionError:
             pass  # it parted before we said a word; why is still to be read
 
@@ -150,9 +160,9 @@ class Watcher:
             raise ConsoleError(str(error.get("code")), str(error.get("message")))
         return message
 
-    def _event(self, frame: Frame) -> Event:
+    def _event(self, frame: Frame) -> Event | None:
         if frame.kind == DATA:
-            return Output(frame.payload)
+            return Output(self._clean(frame.payload))
         message = self._checked(frame.payload)
         match message:
             case {"lost": int(size)}:
@@ -161,11 +171,31 @@ class Watcher:
             case {"input_lost": int(size)}:
                 self.input_lost += size
                 return InputLost(size)
+            case {"writer": _, "you": bool()}:
+                return self._told_writer(message)
+            case {"status": dict(status)}:
+                self._statuses.append(status)
+                return None
         raise FramingError(f"the line sent {message}")
+
+    def _told_writer(self, message: dict[str, object]) -> Writer:
+        who = message.get("writer")
+        self.writer = None if who is None else str(who)
+        self.writing = bool(message.get("you"))
+        return Writer(self.writer, self.writing)
+
+    def _gather(self) -> None:
+        """Keep what has arrived for `receive`."""
+        for frame in self._arrived():
+            event = self._event(frame)
+            if event is not None:
+                self._events.append(event)
 
     def receive(self) -> list[Event]:
         """What has arrived, without waiting. `ended` says whether more can come."""
-        return [self._event(frame) for frame in self._arrived()]
+        self._gather()
+        events, self._events = self._events, []
+        return events
 
     def read(self, timeout: float | None = None) -> bytes:
         """The next bytes of the console, b"" once the line has ended.
@@ -175,9 +205,9 @@ class Watcher:
         """
         end = None if timeout is None else time.monotonic() + timeout
         while not self._text:
-            self._text += b"".join(
-                event.data for event in self.receive() if isinstance(event, Output)
-            )
+            for event in self.receive():
+                if isinstance(event, Output):
+                    self._text += event.data
             if self._text or self.ended:
                 break
             if not self._readable(None if end is None else end - time.monotonic()):
@@ -228,18 +258,93 @@ class Watcher:
         came = bytes(seen[-TAIL:]).decode(errors="replace") or "nothing"
         return f"{self.uart} did not print {wanted.pattern!r} {when}; it printed:\n{came}"
 
+    # What is typed.
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that `post` has yet to hand over."""
+        return len(self._unsent)
+
+    def post(self, data: bytes) -> None:
+        """Type without waiting: what the line does not take now goes with the next `pump`.
+
+        Raises:
+            ValueError: this client only watches.
+            OSError: the line has ended (BrokenPipeError).
+        """
+        if self.mode == "watch":
+            raise ValueError("a client in mode watch cannot type")
+        for start in range(0, len(data), console_wire.FROM_CLIENT):
+            part = data[start : start + console_wire.FROM_CLIENT]
+            self._unsent += console_wire.encode(DATA, part)
+        self.pump()
+
+    def pump(self) -> None:
+        """Hand over what waits, as much as the line takes now. Raises OSError: it has ended."""
+        flags = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
+        while self._unsent:
+            try:
+                sent = self._socket.send(bytes(self._unsent[:CHUNK]), flags)
+            except BlockingIOError:
+                return
+            del self._unsent[:sent]
+
     def send(self, data: bytes) -> None:
         """Type. Returns once the line has it; `input_lost` tells of what the driver did not take.
+
+        A driver that reads slowly is waited for, as long as it reads; what the console prints
+        meanwhile is kept for `receive`.
 
         Raises:
             ValueError: this client only watches.
             OSError: the line ended (BrokenPipeError) or is stopped (TimeoutError).
         """
-        if self.mode != "console":
-            raise ValueError("a client in mode watch cannot type")
-        for start in range(0, len(data), console_wire.FROM_CLIENT):
-            part = data[start : start + console_wire.FROM_CLIENT]
-            self._socket.sendall(console_wire.encode(DATA, part))
+        self.post(data)
+        self._flush()
+
+    def _flush(self) -> None:
+        waiting = select.poll()
+        waiting.register(self._socket, select.POLLIN | select.POLLOUT)
+        while left := len(self._unsent):
+            ready = waiting.poll(self._timeout * 1000)
+            if not ready:
+                raise TimeoutError(f"{self.uart} has not taken {left} bytes of input")
+            if ready[0][1] & ~select.POLLOUT:
+                self._gather()
+            self.pump()
+
+    def _say(self, **message: object) -> None:
+        self._unsent += console_wire.encode_json(message)
+        self.pump()
+
+    def take(self) -> None:
+        """Have the keyboard, whoever has it now; a `Writer` says when. In mode ``console``."""
+        self._say(take=True)
+
+    def resize(self, size: Size) -> None:
+        """Our window has so many rows and columns now. In mode ``console``."""
+        self._say(size=size)
+
+    def send_break(self) -> None:
+        """Send a break, behind what has been typed. Only while `writing`."""
+        self._say(**{"break": True})
+
+    def status(self) -> dict[str, object]:
+        """What the line says of itself (`console_wire`), once it has taken all that was typed.
+
+        Raises:
+            OSError: the line ended (BrokenPipeError) or does not answer (TimeoutError).
+        """
+        self._statuses.clear()
+        self._say(ask="status")
+        self._flush()
+        while not self._statuses:
+            if self.ended:
+                raise BrokenPipeError(f"the line of {self.uart} has ended")
+            if not self._readable(self._timeout):
+                raise TimeoutError(f"the line of {self.uart} does not answer")
+            self._gather()
+        return self._statuses.pop()
 
     def close(self) -> None:
         self._socket.close()

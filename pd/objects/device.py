@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from socket import MSG_DONTWAIT
 from typing import TYPE_CHECKING, ClassVar
 
 from caplab.kernel.abi import ObjectType
 from caplab.pd import invocations
 from caplab.pd.objects.capability import Capability
 from caplab.pd.objects.irq import Irq
+from caplab.pd.register import Break, Input, WindowSize
 
 if TYPE_CHECKING:
     from caplab.pd.env import Env
@@ -42,22 +42,35 @@ class Device(Capability):
 
         return Irq(self.env, self.env.slots.place(put), name=self.name)
 
+    @property
+    def size(self) -> WindowSize | None:
+        """Rows and columns of the console's window, as far as what was read so far says."""
+        return self._register.size
+
     def write(self, data: bytes) -> None:
         """Send all of `data` down the line. Errors: ConnectionError when the line is gone."""
-        self._register.sendall(data)
+        self._register.write(data)
 
     def read(self, limit: int = READ_SIZE) -> bytes:
-        """What has come up the line; b"" when nothing has. Never waits.
+        """What has come up the line; b"" when nothing has. Never waits. A break reads as NUL.
+
+        Errors: EOFError when the line is gone
+        """
+        return b"".join(
+            b"\0" if isinstance(part, Break) else part
+            for part in self.receive(limit)
+            if not isinstance(part, WindowSize)
+        )
+
+    def receive(self, limit: int = READ_SIZE) -> list[Input]:
+        """As `read`, with breaks and changes of the window's size where they happened.
 
         Errors: EOFError when the line is gone
         """
         try:
-            data = self._register.recv(limit, MSG_DONTWAIT)
-        except BlockingIOError:
-            return b""
-        if not data:
-            raise EOFError(f"{self.name}: the line is gone")
-        return data
+            return self._register.receive(limit)
+        except EOFError:
+            raise EOFError(f"{self.name}: the line is gone") from None
 
     def fileno(self) -> int:
         """The descriptor of the register."""

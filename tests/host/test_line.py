@@ -8,14 +8,16 @@ import socket
 import stat
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import serial
 
-from caplab.kernel.host.line_loop import TYPED
 from caplab.kernel.host.terminal import BACKLOG
+from caplab.kernel.host.typed import KEPT
 from caplab.kernel.host.watcher import InputLost, Lost, Output, Watcher
+from caplab.pd.register import Break, WindowSize
 from line_process import PATIENCE, LineProcess, running_line
 
 END = b"<end>\n"
@@ -158,33 +160,71 @@ def test_input_of_the_pty_and_of_clients_reaches_the_driver(line: LineProcess) -
 
 
 def test_long_input_arrives_whole_when_the_driver_reads(line: LineProcess) -> None:
-    text = os.urandom(TYPED)
+    text = os.urandom(KEPT)
     with Watcher(line.socket) as watcher:
         watcher.send(text)
         assert line.typed(len(text)) == text
         assert watcher.input_lost == 0
 
 
+def test_a_megabyte_reaches_a_driver_that_reads_slowly(line: LineProcess) -> None:
+    text = os.urandom(1 << 20)
+    got = b""
+    with Watcher(line.socket) as watcher, ThreadPoolExecutor() as pool:
+        pasted = pool.submit(watcher.send, text)
+        while len(got) < len(text):
+            got += line.typed(min(50_000, len(text) - len(got)))
+        pasted.result()
+        assert (watcher.status()["input_dropped"], watcher.input_lost) == (0, 0)
+    assert got == text
+
+
+def test_a_megabyte_written_to_the_pty_reaches_a_driver_that_reads_slowly(
+    line: LineProcess,
+) -> None:
+    text = os.urandom(1 << 20)
+    with line.port() as pts, ThreadPoolExecutor() as pool:
+        pasted = pool.submit(pts.write, text)
+        assert line.typed(len(text)) == text
+        pasted.result()
+
+
 def test_input_a_driver_does_not_read_is_bounded_and_its_loss_is_told(line: LineProcess) -> None:
     text = os.urandom(2 << 20)
-    line.cable.setblocking(False)
     with Watcher(line.socket) as watcher:
-        watcher.send(text)
-        got = b""
-        while len(got) + watcher.input_lost < len(text):
-            assert all(isinstance(event, InputLost) for event in watcher.receive())
-            try:
-                got += line.cable.recv(1 << 20)
-            except BlockingIOError:
-                continue
-        assert watcher.input_lost > 0
-        assert len(got) >= TYPED
-        assert text.startswith(got[:TYPED])
+        watcher.send(text)  # which is held up until the driver is given up
+        dropped = watcher.status()["input_dropped"]
+        assert isinstance(dropped, int)
+        lost = [event.size for event in watcher.receive() if isinstance(event, InputLost)]
+        assert sum(lost) == watcher.input_lost == dropped
+        assert 0 < dropped < len(text) - KEPT
+        assert line.typed(len(text) - dropped) == text[:-dropped]
         watcher.send(b"again")
-        line.cable.settimeout(PATIENCE)
         assert line.typed(5) == b"again"
     with Watcher(line.socket) as next_one:
-        assert next_one.welcome["input_dropped"] == len(text) - len(got)
+        assert next_one.welcome["input_dropped"] == dropped
+
+
+def test_breaks_and_the_window_s_size_come_up_the_line_where_they_happened(
+    line: LineProcess,
+) -> None:
+    with Watcher(line.socket, mode="console", size=(24, 80)) as console:
+        console.send(b"before\xff")
+        console.send_break()
+        console.send(b"after")
+        console.resize((50, 132))
+        console.status()
+        assert line.input() == [
+            WindowSize(24, 80),
+            b"before\xff",
+            Break(),
+            b"after",
+            WindowSize(50, 132),
+        ]
+        with open(line.folder / "tty", "rb") as pts:
+            assert os.get_terminal_size(pts.fileno()) == (132, 50)
+        line.process.send_signal(signal.SIGWINCH)  # as when a driver has started
+        assert line.input() == [WindowSize(50, 132)]
 
 
 # The end.

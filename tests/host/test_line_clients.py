@@ -1,6 +1,7 @@
 """The console clients of a line: many, impolite, or gone in the middle of a word."""
 
 import os
+import select
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -10,8 +11,15 @@ import pytest
 
 from caplab.kernel.host import console_wire
 from caplab.kernel.host.console_wire import DATA, JSON, encode, encode_json
-from caplab.kernel.host.line_loop import SEATS
-from caplab.kernel.host.watcher import ConsoleError, Watcher
+from caplab.kernel.host.line_clients import SEATS
+from caplab.kernel.host.watcher import (
+    ConsoleError,
+    Event,
+    InputLost,
+    Output,
+    Watcher,
+    Writer,
+)
 from line_process import PATIENCE, LineProcess, running_line
 
 
@@ -72,6 +80,10 @@ def test_there_are_seats_for_many_and_the_next_one_is_told(line: LineProcess) ->
         encode(DATA, b"input before the introduction"),
         encode_json({"mode": "watch"}) + encode(DATA, b"input of a watcher"),
         encode_json({"mode": "console"}) + encode_json({"mode": "watch"}),
+        encode_json({"mode": "console", "size": [24]}),
+        encode_json({"mode": "console"}) + encode_json({"size": [-1, 80]}),
+        encode_json({"mode": "script"}) + encode_json({"take": True}),
+        encode_json({"mode": "watch"}) + encode_json({"break": True}),
     ],
 )
 def test_a_client_that_breaks_a_rule_is_told_and_parts_alone(
@@ -93,6 +105,116 @@ def test_a_client_that_breaks_a_rule_is_told_and_parts_alone(
         assert error["code"] == "protocol"
         other.send(b"still here")
         assert line.typed(10) == b"still here"
+
+
+# Who types.
+
+
+def told(watcher: Watcher) -> list[Event]:
+    """What a client has been told by now, output left out."""
+    watcher.status()
+    return [event for event in watcher.receive() if not isinstance(event, Output)]
+
+
+def await_keyboard(watcher: Watcher) -> None:
+    """Until the line has noticed that somebody left, and this one is told so."""
+    while not any(isinstance(event, Writer) and event.you for event in watcher.receive()):
+        assert select.select([watcher], [], [], PATIENCE)[0]
+
+
+def test_one_console_types_and_the_others_watch(line: LineProcess) -> None:
+    with Watcher(line.socket, mode="console", who="one") as one:
+        assert (one.writing, one.writer) == (True, "one")
+        with Watcher(line.socket, mode="console", who="two") as two:
+            assert (two.writing, two.writer) == (False, "one")
+            two.send(b"not typed")
+            assert told(two) == [InputLost(9)]
+            one.send(b"typed")
+            assert line.typed(5) == b"typed"
+            assert told(one) == []
+        line.print(b"to both\n")
+        one.expect("to both")
+
+
+def test_who_takes_the_keyboard_types_and_it_goes_back_when_they_leave(line: LineProcess) -> None:
+    with Watcher(line.socket, mode="console", who="one") as one:
+        with Watcher(line.socket, mode="console", who="two", take=True) as two:
+            assert (two.writing, two.writer) == (True, "two")
+            assert told(one) == [Writer("two", you=False)]
+            two.send(b"two")
+            assert line.typed(3) == b"two"
+            one.take()
+            assert told(one) == [Writer("one", you=True)]
+            assert told(two) == [Writer("one", you=False)]
+            two.take()
+            assert told(two) == [Writer("two", you=True)]
+        await_keyboard(one)
+        one.send(b"one")
+        assert line.typed(3) == b"one"
+
+
+def test_a_script_types_whoever_has_the_keyboard(line: LineProcess) -> None:
+    with Watcher(line.socket, mode="console", who="one") as one, Watcher(line.socket) as script:
+        script.send(b"script")
+        one.send(b"one")
+        assert sorted(line.typed(9)) == sorted(b"scriptone")
+        assert told(one) == told(script) == []
+
+
+def test_the_window_of_who_has_the_keyboard_counts(line: LineProcess) -> None:
+    def size() -> tuple[int, int]:
+        with open(line.folder / "tty", "rb") as pts:
+            return os.get_terminal_size(pts.fileno())
+
+    with Watcher(line.socket, mode="console", size=(24, 80)) as one:
+        with Watcher(line.socket, mode="console", size=(50, 132)) as two:
+            two.resize((60, 140))
+            two.status()
+            assert size() == (80, 24)
+            two.take()
+            two.status()
+            assert size() == (140, 60)
+        await_keyboard(one)
+        assert size() == (80, 24)
+
+
+def test_a_line_says_what_it_has_done_and_what_is_lost(line: LineProcess) -> None:
+    with Watcher(line.socket, who="me", mode="console") as watcher:
+        line.print(b"twelve bytes")
+        watcher.send(b"five!")
+        line.typed(5)
+        watcher.expect("bytes")
+        assert watcher.status() == {
+            "uart": "uart0",
+            "tty": line.tty,
+            "written": 12,
+            "read": 5,
+            "waiting": 0,
+            "writer": "me",
+            "consoles": 1,
+            "dropped": 12,
+            "behind": 0,
+            "input_dropped": 0,
+            "unlogged": 0,
+        }
+
+
+def test_a_client_that_asks_and_never_reads_is_bounded(line: LineProcess) -> None:
+    with socket.socket(socket.AF_UNIX) as rude, Watcher(line.socket) as other:
+        rude.connect(line.socket)
+        rude.settimeout(PATIENCE)
+        rude.sendall(encode_json({"mode": "script"}))
+        before = memory(line)
+        rude.sendall(encode_json({"ask": "status"}) * 50_000)
+        other.send(b"x")
+        assert line.typed(1) == b"x"
+        assert memory(line) < before + (4 << 20)
+
+
+def memory(line: LineProcess) -> int:
+    """Bytes that are the line's own."""
+    pages = Path(f"/proc/{line.process.pid}/statm").read_text().split()
+    return (int(pages[1]) - int(pages[2])) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_a_client_that_says_nothing_gets_nothing_and_disturbs_nobody(line: LineProcess) -> None:

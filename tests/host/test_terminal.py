@@ -1,5 +1,6 @@
 """The PTY at the end of a line, on real PTYs within this process."""
 
+import errno
 import fcntl
 import os
 import select
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from caplab.kernel.host.terminal import BACKLOG, Terminal
+from caplab.kernel.host.terminal import BACKLOG, TIOCGPTPEER, Terminal
 
 KERNEL = 20_736
 """What Linux itself keeps of an unread PTY, as measured."""
@@ -165,6 +166,58 @@ def test_an_exclusive_reader_does_not_lock_out_the_next(terminal: Terminal) -> N
         assert terminal.attended()
         exclusive = fcntl.ioctl(pts, TIOCGEXCL, struct.pack("i", 0))
         assert struct.unpack("i", exclusive) == (0,)
+
+
+def test_echo_that_a_reader_sets_does_not_type_what_we_print(terminal: Terminal) -> None:
+    with reader(terminal) as pts:
+        settings = termios.tcgetattr(pts)
+        settings[3] |= termios.ECHO | termios.ECHONL | termios.ICANON
+        termios.tcsetattr(pts, termios.TCSANOW, settings)
+        terminal.write(b"output\n")
+        assert read(pts, 7) == b"output\n"
+        assert terminal.read() == b""
+        os.write(pts, b"typed")
+        assert terminal.read() == b"typed"
+
+
+def test_a_speed_that_a_reader_sets_changes_nothing(terminal: Terminal) -> None:
+    with reader(terminal) as pts:
+        for speed in (termios.B300, termios.B115200, termios.B0):
+            settings = termios.tcgetattr(pts)
+            settings[4] = settings[5] = speed
+            termios.tcsetattr(pts, termios.TCSANOW, settings)
+            terminal.write(b"output")
+            assert read(pts, 6) == b"output"
+
+
+def test_who_locks_us_out_in_the_worst_moment_is_served_and_the_next_one_too(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ioctl = fcntl.ioctl
+
+    def refuse_once(descriptor: int, request: int, *rest: object) -> object:
+        if request == TIOCGPTPEER:
+            monkeypatch.undo()
+            raise OSError(errno.EBUSY, "locked")
+        return ioctl(descriptor, request, *rest)
+
+    with reader(terminal) as pts:
+        monkeypatch.setattr(fcntl, "ioctl", refuse_once)
+        terminal.write(b"in the moment of locking\n")
+        assert read(pts, 25) == b"in the moment of locking\n"
+        monkeypatch.setattr(fcntl, "ioctl", refuse_once)
+        assert terminal.attended()  # locked out when the lock's owner leaves
+    assert terminal.read() == b""
+    assert not terminal.attended()
+    with reader(terminal) as pts:
+        terminal.write(b"next\n")
+        assert read(pts, 5) == b"next\n"
+
+
+def test_the_window_s_size_is_what_programs_at_the_pty_are_told(terminal: Terminal) -> None:
+    terminal.resize(50, 132)
+    with reader(terminal) as pts:
+        assert os.get_terminal_size(pts) == (132, 50)
 
 
 def test_unread_output_is_known(terminal: Terminal) -> None:

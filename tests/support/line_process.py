@@ -17,6 +17,7 @@ import msgpack
 import serial
 
 from caplab.kernel.host.watcher import Watcher
+from caplab.pd.register import Input, Unmarked
 
 RUN = "import sys; from caplab.kernel.host.line import run; sys.exit(run(int(sys.argv[1])))"
 PATIENCE = 20.0
@@ -29,6 +30,7 @@ class LineProcess:
         self.folder = folder
         self.cable, far = socket.socketpair()
         self.cable.settimeout(PATIENCE)
+        self._unmarked = Unmarked()
         spawn_read, spawn_write = os.pipe()
         status_read, status_write = os.pipe()
         inherited = (spawn_read, status_write, far.fileno())
@@ -61,20 +63,27 @@ class LineProcess:
 
     @property
     def log(self) -> bytes:
-        return (self.folder / "console.log").read_bytes()
+        old = sorted(self.folder.glob("console.log.*"), reverse=True)
+        return b"".join(path.read_bytes() for path in [*old, self.folder / "console.log"])
 
     def print(self, data: bytes) -> None:
         """As the driver does; returns when the line has taken it or will."""
         self.cable.sendall(data)
 
     def typed(self, size: int) -> bytes:
-        """What the driver reads: exactly `size` bytes."""
+        """What the driver reads: exactly `size` bytes, and no mark between them."""
         data = b""
         while len(data) < size:
-            more = self.cable.recv(size - len(data))
-            assert more, f"the line closed the cable after {data!r}"
-            data += more
+            for part in self.input(size - len(data)):
+                assert isinstance(part, bytes)
+                data += part
         return data
+
+    def input(self, limit: int = 4096) -> list[Input]:
+        """What has come up the line, at least a byte of it or of a mark."""
+        data = self.cable.recv(limit)
+        assert data, "the line closed the cable"
+        return self._unmarked.feed(data)
 
     def dropped(self) -> int:
         """Bytes that no reader of the PTY got. Ask once a watcher has seen what was printed."""
@@ -131,4 +140,4 @@ def running_line(folder: Path) -> Iterator[LineProcess]:
     with LineProcess(folder) as line:
         yield line
     assert line.process.returncode == 0
-    assert line.left() == ["console.log"]
+    assert all(name.startswith("console.log") for name in line.left())
