@@ -40,9 +40,8 @@ def specification(
 
     `host` is where it will run: this one, which is tried, if none is given.
     """
-    prefix = f"cl.{os.urandom(4).hex()}."
     try:
-        spec = build(system, shm_prefix=prefix, name=name, arms=arms)
+        spec = build(system, shm_prefix=rundir.new_prefix(), name=name, arms=arms)
     except ValueError as error:
         raise HostError("bad-request", f"{error}.", status=2) from error
     write_down(spec, *decide(system, host or Host.tried()))

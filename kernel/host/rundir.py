@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import stat
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +29,7 @@ SHM = Path("/dev/shm")
 NAME_RULE = "a letter or digit, then at most 63 letters, digits, dots, dashes or underscores"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_PREFIX = re.compile(r"cl\.[0-9a-f]{8}\.")
+_PREFIX = re.compile(r"cl\.[0-9a-f]{8,12}\.")
 _SHORT = "~"
 """First character of a short directory's name: no system can be called so."""
 
@@ -65,6 +66,20 @@ def base() -> Path:
     if runtime.startswith("/") and _owner(runtime) == os.geteuid():
         return _private(Path(runtime, "caplab"))
     return _private(_short_base())
+
+
+def mark_of(folder: Path) -> str:
+    """What the names of all segments of systems begin with whose run directories lie here.
+
+    Segments of all systems lie in one folder; the mark says whose they are even when the run
+    directory that knew their prefix is gone.
+    """
+    return f"cl.{zlib.crc32(os.fsencode(folder)) & 0xFFFF:04x}"
+
+
+def new_prefix() -> str:
+    """A prefix for the segments of a system that is about to start."""
+    return f"{mark_of(base())}{os.urandom(4).hex()}."
 
 
 def create(name: str, uarts: Sequence[str] = ()) -> Claim:

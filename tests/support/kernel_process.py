@@ -26,7 +26,7 @@ class KernelProcess:
     """
 
     def __init__(self, spec: dict[str, Any], patch: str = "", options: Sequence[str] = ()) -> None:
-        self.prefix = f"cl.{os.urandom(4).hex()}."
+        self.prefix = rundir.new_prefix()
         self.spec = {"semantics": "lab", "uarts": [], "shm_prefix": self.prefix, **spec}
         claim = rundir.create(self.spec["name"], self.spec["uarts"])
         self.run_dir = claim.path

@@ -6,13 +6,14 @@ it waits on the processes themselves, never on a clock alone.
 """
 
 import ctypes
-import json
 import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+from caplab.kernel.host import rundir
 
 PR_SET_CHILD_SUBREAPER = 36
 SHM = Path("/dev/shm")
@@ -29,29 +30,13 @@ def adopt_orphans() -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
-def foreign_prefixes(ours: set[int]) -> list[str]:
-    """Segment prefixes of systems that others run on this machine meanwhile."""
-    found = []
-    for process in psutil.process_iter(["pid", "cmdline"]):
-        words = process.info["cmdline"] or []
-        if process.info["pid"] in ours or "caplab.kernel.host" not in words:
-            continue
-        try:
-            for entry in os.listdir(f"/proc/{process.pid}/fd"):
-                target = Path(os.readlink(f"/proc/{process.pid}/fd/{entry}"))
-                if target.name == "lock":
-                    found.append(
-                        json.loads((target.parent / "boot.json").read_text())["shm_prefix"]
-                    )
-        except (OSError, ValueError, KeyError):
-            continue  # it ended, or it is another user's: then so are its segments
-    return found
+def segments(runtime_dir: Path) -> set[str]:
+    """Those of the systems whose run directories lie, or lay, under this runtime directory.
 
-
-def segments(ours: set[int]) -> set[str]:
-    names = {path.name for path in SHM.glob("cl.*") if _mine(path)}
-    foreign = tuple(foreign_prefixes(ours)) if names else ()
-    return {name for name in names if not foreign or not name.startswith(foreign)}
+    Other systems of this machine, and tests that run beside this one, have marks of their own.
+    """
+    mark = rundir.mark_of(runtime_dir / "caplab")
+    return {path.name for path in SHM.glob(f"{mark}*") if _mine(path)}
 
 
 def _mine(path: Path) -> bool:
@@ -86,7 +71,7 @@ class Snapshot:
         processes = frozenset(psutil.Process().children(recursive=True))
         return cls(
             processes=processes,
-            segments=frozenset(segments({process.pid for process in processes})),
+            segments=frozenset(segments(runtime_dir)),
             files=frozenset(
                 str(path.relative_to(runtime_dir))
                 for path in runtime_dir.rglob("*")
