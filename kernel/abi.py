@@ -297,6 +297,7 @@ BADGE_OBJ_ID_NULL = (1 << 24) - 1
 CLIENT_MAX = (1 << 16) - 1
 """PD numbers that fit a badge."""
 PRICE_RESOURCE, PRICE_HOLD, PRICE_SPACE, PRICE_ADS, PRICE_VMR = 32, 32, 512, 512, 32
+PRICE_PD = 2048
 """Bytes of untyped that the root task's records cost whoever asks; an RDE is a hold."""
 
 

@@ -23,6 +23,7 @@ from caplab.pd.objects import (
     SpaceService,
     Untyped,
 )
+from caplab.pd.objects.domain import MANAGED
 
 if TYPE_CHECKING:
     from caplab.pd.env import Env
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
 C = TypeVar("C", bound=Capability)
 
-RDE, MANAGED, UNTYPED = "rde:", "pd:", "untyped"
-"""How the names of root-task services, of managed PDs and of a PD's own untypeds begin."""
+RDE, UNTYPED = "rde:", "untyped"
+"""How the names of RDEs and of a PD's own untypeds begin."""
 DOMAIN = "domain"
 SERVICES: Mapping[str, type[Capability]] = MappingProxyType(
     {

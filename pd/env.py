@@ -51,6 +51,7 @@ from caplab.pd.objects import (
     Untyped,
 )
 from caplab.pd.objects.capability import slots_of
+from caplab.pd.objects.domain import MANAGED
 from caplab.pd.register import Register
 from caplab.pd.spawn import SpawnInfo
 from caplab.pd.threads import Entry, Threads
@@ -200,8 +201,8 @@ class Env:
         return directory.find(self, DomainSet, directory.RDE + directory.DOMAIN)
 
     def managed(self) -> dict[str, PdCap]:
-        """The PDs of the manifest's `manages`, by name."""
-        return directory.of_kind(self, PdCap, directory.MANAGED)
+        """The PDs of the manifest's `manages`, by name: to look at, suspend, kill and crash."""
+        return directory.of_kind(self, PdCap, MANAGED)
 
     def cap(self, kind: type[C], slot: int, name: str = "") -> C:
         """An object for a capability that was received into, or installed in, a slot."""

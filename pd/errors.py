@@ -76,6 +76,15 @@ class InvalidCapability(CapError):
         return self.sentence
 
 
+class NeedsGrant(InvalidCapability):
+    """What goes to another PD, or is taken from it, needs Grant on the capability to that PD."""
+
+    sentence = (
+        "this takes Grant, which `manages:` does not give: it lets one look at, suspend, kill and"
+        " crash a PD. Send the capability along with a message, or make the PD yourself"
+    )
+
+
 class IllegalOperation(CapError):
     """seL4_IllegalOperation."""
 
@@ -300,7 +309,7 @@ class SlotsExhausted(LookupError):
 
 
 class NoSpareTcb(RuntimeError):
-    """All TCBs of the PD run; the message names the manifest line that gives it more."""
+    """All TCBs of the PD are in use; the message names the manifest line that gives it more."""
 
 
 class NotATcb(RuntimeError):

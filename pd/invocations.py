@@ -373,20 +373,29 @@ def frame_map_in(transport: Transport, cptr: int, vaddr: int, rights: int, vspac
 
 
 def pd_lookup(
-    transport: Transport, cptr: int, *, name: Any, receive: SlotPath | None = None
+    transport: Transport,
+    cptr: int,
+    *,
+    name: Any,
+    receive: SlotPath | None = None,
+    renewal: int | None = None,
 ) -> Answer:
     """Find a capability of the PD's environment by its name; without a name, list them all."""
-    return invoke_map(transport, cptr, 81, {"name": name}, (), receive)
+    return invoke_map(transport, cptr, 81, {"name": name}, (), receive, renewal)
 
 
-def pd_get_work(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
+def pd_get_work(
+    transport: Transport, cptr: int, *, receive: SlotPath | None = None, renewal: int | None = None
+) -> Answer:
     """Fetch at most 16 items of work; asking shows that what the caller fetched before is done."""
-    return invoke_map(transport, cptr, 82, {}, (), receive)
+    return invoke_map(transport, cptr, 82, {}, (), receive, renewal)
 
 
-def pd_info(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
+def pd_info(
+    transport: Transport, cptr: int, *, receive: SlotPath | None = None, renewal: int | None = None
+) -> Answer:
     """Look at a PD."""
-    return invoke_map(transport, cptr, 83, {}, (), receive)
+    return invoke_map(transport, cptr, 83, {}, (), receive, renewal)
 
 
 def pd_install(
@@ -399,6 +408,7 @@ def pd_install(
     rights: Any,
     badge: Any,
     receive: SlotPath | None = None,
+    renewal: int | None = None,
 ) -> Answer:
     """Put a copy of a capability, with a badge if wanted, into a PD's CSpace."""
     return invoke_map(
@@ -408,12 +418,15 @@ def pd_install(
         {"name": name, "slot": slot, "rights": rights, "badge": badge},
         (cap,),
         receive,
+        renewal,
     )
 
 
-def pd_start(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
+def pd_start(
+    transport: Transport, cptr: int, *, receive: SlotPath | None = None, renewal: int | None = None
+) -> Answer:
     """Start a PD that was created."""
-    return invoke_map(transport, cptr, 85, {}, (), receive)
+    return invoke_map(transport, cptr, 85, {}, (), receive, renewal)
 
 
 def pd_kill(
@@ -424,6 +437,7 @@ def pd_kill(
     pd_depth: Any,
     space_depth: Any,
     receive: SlotPath | None = None,
+    renewal: int | None = None,
 ) -> Answer:
     """Kill a PD and wait until it is cleaned up."""
     return invoke_map(
@@ -433,43 +447,68 @@ def pd_kill(
         {"signal": signal, "pd_depth": pd_depth, "space_depth": space_depth},
         (),
         receive,
+        renewal,
     )
 
 
 def pd_crash(
-    transport: Transport, cptr: int, *, how: Any, after: Any, receive: SlotPath | None = None
+    transport: Transport,
+    cptr: int,
+    *,
+    how: Any,
+    after: Any,
+    receive: SlotPath | None = None,
+    renewal: int | None = None,
 ) -> Answer:
     """Make a PD crash at its current, next or N-th system call, and wait until it is cleaned up."""
-    return invoke_map(transport, cptr, 87, {"how": how, "after": after}, (), receive)
+    return invoke_map(transport, cptr, 87, {"how": how, "after": after}, (), receive, renewal)
 
 
-def pd_suspend(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
+def pd_suspend(
+    transport: Transport, cptr: int, *, receive: SlotPath | None = None, renewal: int | None = None
+) -> Answer:
     """Suspend every TCB of a PD."""
-    return invoke_map(transport, cptr, 88, {}, (), receive)
+    return invoke_map(transport, cptr, 88, {}, (), receive, renewal)
 
 
-def pd_resume(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
+def pd_resume(
+    transport: Transport, cptr: int, *, receive: SlotPath | None = None, renewal: int | None = None
+) -> Answer:
     """Resume every suspended TCB of a PD."""
-    return invoke_map(transport, cptr, 89, {}, (), receive)
+    return invoke_map(transport, cptr, 89, {}, (), receive, renewal)
 
 
 def pd_client(
-    transport: Transport, cptr: int, endpoint: int, *, badge: Any, receive: SlotPath | None = None
+    transport: Transport,
+    cptr: int,
+    endpoint: int,
+    *,
+    badge: Any,
+    receive: SlotPath | None = None,
+    renewal: int | None = None,
 ) -> Answer:
     """Say to whom a badge of an endpoint was given, and what the manifest says of its console."""
-    return invoke_map(transport, cptr, 80, {"badge": badge}, (endpoint,), receive)
+    return invoke_map(transport, cptr, 80, {"badge": badge}, (endpoint,), receive, renewal)
 
 
-def pd_link(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
+def pd_link(
+    transport: Transport, cptr: int, *, receive: SlotPath | None = None, renewal: int | None = None
+) -> Answer:
     """Let a PD die with the caller's: it is killed when the caller's PD ends, however it does."""
-    return invoke_map(transport, cptr, 90, {}, (), receive)
+    return invoke_map(transport, cptr, 90, {}, (), receive, renewal)
 
 
 def pd_send(
-    transport: Transport, cptr: int, cap: int, *, name: Any, receive: SlotPath | None = None
+    transport: Transport,
+    cptr: int,
+    cap: int,
+    *,
+    name: Any,
+    receive: SlotPath | None = None,
+    renewal: int | None = None,
 ) -> Answer:
     """Send a capability to a PD, which then holds what it names in its own right."""
-    return invoke_map(transport, cptr, 91, {"name": name}, (cap,), receive)
+    return invoke_map(transport, cptr, 91, {"name": name}, (cap,), receive, renewal)
 
 
 def pd_share_rde(
@@ -480,23 +519,32 @@ def pd_share_rde(
     space: Any,
     name: Any,
     receive: SlotPath | None = None,
+    renewal: int | None = None,
 ) -> Answer:
     """Give a PD an RDE that the caller has; one that it has already stays where it is."""
     return invoke_map(
-        transport, cptr, 92, {"type": type, "space": space, "name": name}, (), receive
+        transport, cptr, 92, {"type": type, "space": space, "name": name}, (), receive, renewal
     )
 
 
 def pd_remove_rde(
-    transport: Transport, cptr: int, *, type: Any, space: Any, receive: SlotPath | None = None
+    transport: Transport,
+    cptr: int,
+    *,
+    type: Any,
+    space: Any,
+    receive: SlotPath | None = None,
+    renewal: int | None = None,
 ) -> Answer:
     """Take RDEs from a PD, and every copy made of them."""
-    return invoke_map(transport, cptr, 93, {"type": type, "space": space}, (), receive)
+    return invoke_map(transport, cptr, 93, {"type": type, "space": space}, (), receive, renewal)
 
 
-def pd_rdes(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
+def pd_rdes(
+    transport: Transport, cptr: int, *, receive: SlotPath | None = None, renewal: int | None = None
+) -> Answer:
     """List the RDEs of a PD: the spaces it may ask for resources."""
-    return invoke_map(transport, cptr, 94, {}, (), receive)
+    return invoke_map(transport, cptr, 94, {}, (), receive, renewal)
 
 
 def pd_finish_work(
@@ -507,9 +555,12 @@ def pd_finish_work(
     rows: Any,
     more: Any,
     receive: SlotPath | None = None,
+    renewal: int | None = None,
 ) -> Answer:
     """Say that an item of work is done, and for an extraction what the space is made of."""
-    return invoke_map(transport, cptr, 95, {"id": id, "rows": rows, "more": more}, (), receive)
+    return invoke_map(
+        transport, cptr, 95, {"id": id, "rows": rows, "more": more}, (), receive, renewal
+    )
 
 
 def pd_create(
@@ -573,12 +624,14 @@ def ads_connect(transport: Transport, cptr: int, *, receive: SlotPath | None = N
     return invoke_map(transport, cptr, 99, {}, (), receive)
 
 
-def cpu_connect(transport: Transport, cptr: int, *, receive: SlotPath | None = None) -> Answer:
-    """Take the next thread of the caller's that it has taken none of yet.
+def cpu_connect(
+    transport: Transport, cptr: int, *, thread: Any, receive: SlotPath | None = None
+) -> Answer:
+    """Take a spare thread of the caller's that nobody has a copy of the capability to.
 
     seL4: seL4_Untyped_Retype
     """
-    return invoke_map(transport, cptr, 100, {}, (), receive)
+    return invoke_map(transport, cptr, 100, {"thread": thread}, (), receive)
 
 
 def resspc_connect(

@@ -247,10 +247,11 @@ def invoke_map(
     fields: dict[str, Any],
     caps: Sequence[int] = (),
     path: SlotPath | None = None,
+    renewal: int | None = None,
 ) -> Answer:
     """An invocation whose arguments are a msgpack map."""
     body: bytes = msgpack.packb(fields)
-    return call(transport, cptr, label, body, caps, path)
+    return call(transport, cptr, label, body, caps, path, renewal=renewal)
 
 
 def fields(body: bytes) -> dict[str, Any]:

@@ -31,6 +31,8 @@ class Threads:
         self._env = env
         self._utcbs = [Utcb(env, transport) for transport in transports]
         self._busy = [False] * len(transports)
+        self._lent: set[int] = set()
+        """Those that the service `cpu` has given out: whoever has the capability starts them."""
         self._entries: list[Entry] = []
         self._lock = Lock()
         self._threads: list[Thread] = []
@@ -72,15 +74,35 @@ class Threads:
         for thread in self._threads:
             thread.join(share)
 
+    def lend(self) -> int:
+        """Keep a spare TCB from being started here: the number of its thread. The last goes first.
+
+        Raises NoSpareTcb.
+        """
+        with self._lock:
+            for index in reversed(range(len(self._busy))):
+                if not self._busy[index] and index not in self._lent:
+                    self._lent.add(index)
+                    return index + 1
+        raise self._none_spare()
+
+    def take_back(self, thread: int) -> None:
+        """It is spare again, as soon as it does not run."""
+        with self._lock:
+            self._lent.discard(thread - 1)
+
     def _take(self) -> int:
         with self._lock:
             for index, busy in enumerate(self._busy):
-                if not busy:
+                if not busy and index not in self._lent:
                     self._busy[index] = True
                     return index
+        raise self._none_spare()
+
+    def _none_spare(self) -> NoSpareTcb:
         count = len(self._busy) + 1
-        raise NoSpareTcb(
-            f"all {count} {ObjectType.TCB.name}s of {self._env.name} run;"
+        return NoSpareTcb(
+            f"all {count} {ObjectType.TCB.name}s of {self._env.name} are in use;"
             f" under `{self._env.name}:` in the manifest write: threads: {count + 1}"
         )
 

@@ -128,16 +128,13 @@ Depth = Annotated[
 
 @dataclass(frozen=True)
 class NotBuilt:
-    """Marks a key that is refused for now or, with `values`, some values of it: (value, why)."""
+    """Marks a key that is refused for now."""
 
-    what: str = ""
-    values: tuple[tuple[str, str], ...] = ()
+    what: str
 
     def __get_pydantic_json_schema__(
         self, core: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        if self.values:
-            return handler(core)
         return {"not": {}, "description": f"not built yet: {self.what}"}
 
 

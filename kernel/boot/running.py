@@ -150,12 +150,22 @@ class Running:
         return calls
 
     def logs(self, pd: str) -> bytes:
-        """What the PD has printed, as far as it is kept (the last 256 to 512 KiB)."""
+        """What the PD has printed so far, to its last line if it has ended; as far as it is kept
+        (the last 256 to 512 KiB).
+        """
+        self.take_down_logs()
         path = log_path(self.run_dir / "logs", pd)
         if not path.exists():
             self.pd(pd)
         kept = [path.with_suffix(".log.1"), path]
         return b"".join(part.read_bytes() for part in kept if part.exists())
+
+    def take_down_logs(self) -> None:
+        """Wait until what has been printed stands in the logs."""
+        try:
+            self.control.ask("logs")
+        except NotRunning:
+            pass  # it is ending, and the launcher reads everything before it clears up
 
     def uarts(self) -> list[str]:
         """The names of its UARTs."""

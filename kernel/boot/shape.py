@@ -88,26 +88,15 @@ class Shape:
         return kept
 
     def _built(self, keys: type[BaseModel], path: Path, value: Any) -> Any:
-        """The value, or None if it, or a part of it, is not built."""
+        """The value, or None if the key is not built."""
         key = str(path[-1])
         mark = not_built(keys, key)
         if mark is None:
             return value
-        if not mark.values:
-            self.dropped.add(path)
-            self._add(
-                "CL016", f"`{key}` is not built yet ({mark.what})", path, "remove it", at_key=True
-            )
-            return None
-        later = dict(mark.values)
-        given = value if isinstance(value, list | dict) else [value]
-        bad = [each for each in given if isinstance(each, str) and each in later]
-        for each in bad:
-            at = path if each == value else (*path, each)
-            self.dropped.add(path)
-            message = f"`{key}: {each}` is not built yet ({later[each]})"
-            self._add("CL016", message, at, "remove it", at_key=isinstance(value, dict))
-        return None if bad else value
+        self.dropped.add(path)
+        message = f"`{key}` is not built yet ({mark.what})"
+        self._add("CL016", message, path, "remove it", at_key=True)
+        return None
 
     def _judge(self, data: dict[str, Any], keys: type[KeysT]) -> KeysT | None:
         try:

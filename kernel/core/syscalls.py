@@ -295,7 +295,9 @@ INVOCATIONS: tuple[Invocation, ...] = (
     ),
     Invocation(Inv.EP_CONNECT, "ep_connect", _SERVICE, components.endpoint, body="msgpack"),
     Invocation(Inv.ADS_CONNECT, "ads_connect", _SERVICE, components.address_space, body="msgpack"),
-    Invocation(Inv.CPU_CONNECT, "cpu_connect", _SERVICE, components.cpu, body="msgpack"),
+    Invocation(
+        Inv.CPU_CONNECT, "cpu_connect", _SERVICE, components.cpu, ("thread",), body="msgpack"
+    ),
     Invocation(
         Inv.RESSPC_CONNECT,
         "resspc_connect",

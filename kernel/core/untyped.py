@@ -115,6 +115,8 @@ def retype(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     used = cap.badge if caps.has_children(source) else 0
     bits = _bits_of(kind, size_bits)
     left = (1 << untyped.bits) - used
+    if left >> bits < len(slots) <= 1 << untyped.bits >> bits and k.root.give_way(k, source):
+        used, left = 0, 1 << untyped.bits
     if left >> bits < len(slots):
         return error(Status.NOT_ENOUGH_MEMORY, left)
     if untyped.device and kind not in (ObjectType.UNTYPED, ObjectType.FRAME):

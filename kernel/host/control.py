@@ -2,7 +2,8 @@
 
 `{"id": k, "op": …, …}` is answered `{"id": k, …}` or `{"id": k, "error": {"code", "message"}}`.
 The host answers `info`, `watch` and `trace` itself: a watcher is then sent `{"event": {…}}` lines,
-and who follows a trace `{"trace": {…}}`, or `{"lost": n}` for lines it was too slow for. Every
+and who follows a trace `{"trace": {…}}`, or `{"lost": n}` for lines it was too slow for. `logs` is
+answered when the launcher has taken down what PDs have printed so far. Every
 other op goes to the kernel as an Operator event and is answered when the kernel says so. What
 `down` is answered is held back until the host has taken everything apart.
 """

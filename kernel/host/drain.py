@@ -4,9 +4,12 @@ A PD's standard output and error are one pipe. Everything that comes out of it i
 what exceeds the rate is dropped and counted, and the log file says so where it happened.
 """
 
+import fcntl
 import os
 import re
+import termios
 import time
+from array import array
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,6 +54,13 @@ class Drain:
         if kept:
             _append(self.path, kept)
         return Printed(kept, ended=not data)
+
+    @property
+    def chunks(self) -> int:
+        """How many reads take what the pipe holds now."""
+        held = array("i", [0])
+        fcntl.ioctl(self.pipe, termios.FIONREAD, held)
+        return -(-held[0] // CHUNK)
 
     def close(self) -> None:
         os.close(self.pipe)

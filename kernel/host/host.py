@@ -80,7 +80,7 @@ class Host:
         self.doorbell = Doorbell(self.loop.inbox, self.loop.bell.ring)
         self.zygote = Channel(zygote, self.doorbell, self._from_zygote, self._gone("the zygote"))
         self.launcher = Channel(
-            launcher, self.doorbell, lambda *_: None, self._gone("the launcher")
+            launcher, self.doorbell, self._from_launcher, self._gone("the launcher")
         )
         handed = spec.get("confinement") == "basic"
         constants = {
@@ -287,7 +287,13 @@ class Host:
         else:
             post(lambda: self._never_ran(pd, f"the zygote refused PD {pd}: {message['reason']}"))
 
+    def _from_launcher(self, message: dict[str, Any], _descriptors: list[int]) -> None:
+        self.control.answer(message["drained"], {})
+
     def _from_operator(self, request: int, command: dict[str, Any]) -> None:
+        if command["op"] == "logs":
+            self.launcher.send({"drain": request})
+            return
         act = self._remembered if command["op"] == "trace" else self._operator
         self.doorbell.post(lambda: act(request, command))
 

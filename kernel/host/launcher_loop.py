@@ -11,7 +11,8 @@ From it: `{"do": "detach"}` (answered `{"detached": true}`), `{"do": "quiet"}` (
 `{"do": "kill"}`.
 
 Messages of the kernel (SOCK_SEQPACKET on LAUNCHER_FD): `{"log": pd name}` with the reading end of
-that PD's output as its descriptor.
+that PD's output as its descriptor; `{"drain": n}`, which is answered `{"drained": n}` when all that
+has been printed is in the logs. A PD that has ended has printed all it ever will.
 """
 
 import os
@@ -54,7 +55,8 @@ class Launcher:
         self._status: int | None = None
         self._deadline: float | None = None
         self._stragglers = 0
-        self._drains: set[Drain] = set()
+        self._drains: dict[Drain, dict[str, Any]] = {}
+        """Whose output is read, and what the CLI is told that it is."""
         self._selector = selectors.DefaultSelector()
         self._wakeup = _signals()
         self._watch(self._wakeup, self._on_signal)
@@ -135,24 +137,31 @@ class Launcher:
         if not packet:
             self._selector.unregister(self._channel)
             return
-        name = msgpack.unpackb(packet).get("log", "?")
+        message = msgpack.unpackb(packet)
+        if "drain" in message:
+            for drain in list(self._drains):
+                for _ in range(drain.chunks):
+                    self._read(drain)
+            self._channel.send(msgpack.packb({"drained": message["drain"]}))
+            return
+        name = message.get("log", "?")
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)
-            drain = Drain(str(name), descriptor, self._run_dir / "logs")
-            self._drain(drain, {"log": drain.name})
+            self._drain(Drain(str(name), descriptor, self._run_dir / "logs"), {"log": str(name)})
 
     def _drain(self, drain: Drain, heading: dict[str, Any]) -> None:
-        def on_output() -> None:
-            printed = drain.read()
-            if printed.data and not self._quiet:
-                self._tell({**heading, "data": printed.data})
-            if printed.ended:
-                self._selector.unregister(drain.pipe)
-                self._drains.discard(drain)
-                drain.close()
+        self._drains[drain] = heading
+        self._watch(drain.pipe, lambda: self._read(drain))
 
-        self._drains.add(drain)
-        self._watch(drain.pipe, on_output)
+    def _read(self, drain: Drain) -> None:
+        """Read what one of them has printed, once."""
+        printed = drain.read()
+        if printed.data and not self._quiet:
+            self._tell({**self._drains[drain], "data": printed.data})
+        if printed.ended:
+            self._selector.unregister(drain.pipe)
+            del self._drains[drain]
+            drain.close()
 
     def _on_cli(self) -> None:
         assert self._cli is not None

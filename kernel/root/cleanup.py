@@ -72,6 +72,8 @@ def spread(k: Kernel, root: RootTask, dead: PD, report: Report) -> list[Space]:
         child = root.pds.get(number)
         if child is not None and child.alive and number not in victims:
             victims[number] = 0
+            well = dead.ended == "exited" and not dead.exit_code
+            child.meant = "creator" in child.spec and (well or dead.meant)
     spaces = []
     for number, distance in found.spaces:
         one = root.spaces[number]

@@ -20,6 +20,7 @@ from caplab.kernel.abi import (
     Rights,
     Status,
 )
+from caplab.kernel.core import cap as caps
 from caplab.kernel.core import untyped
 from caplab.kernel.core.cap import Cap, Slot
 from caplab.kernel.core.outcome import Outcome, Result, error
@@ -28,6 +29,7 @@ from caplab.kernel.root import ads, bodies, ledger
 if TYPE_CHECKING:
     from caplab.kernel.core.kernel import Kernel
     from caplab.kernel.core.tcb import TCB
+    from caplab.kernel.root.pd import PD
     from caplab.kernel.root.task import RootTask
 
 MAX_PAGES = 1 << (FRAME_BITS_MAX - FRAME_BITS_MIN)
@@ -56,6 +58,8 @@ def _retyped(k: Kernel, caller: TCB, slot: Slot, kind: ObjectType, bits: int) ->
     """Make an object of the caller's untyped; false when none of it has room."""
     for source in caller.pd.cspace.slots.values():
         base = ledger.carve(source, bits)
+        if base is None and ledger.fits(source, bits) and ledger.give_way(k, source):
+            base = ledger.carve(source, bits)
         if base is not None:
             made = untyped.make(k, caller, kind, bits, base, False)
             k.put(slot, made, source, caller.pd.name)
@@ -127,25 +131,40 @@ def address_space(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 
 
 def cpu(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
-    """Take the next thread of the caller's that it has taken none of yet.
+    """Take a spare thread of the caller's that nobody has a copy of the capability to.
 
     How many there are the manifest says (`threads:`); TCB_Write_Registers and TCB_Resume start one.
-    The capability goes to the receive slot.
+    The capability goes to the receive slot, and is a copy of the one the PD knows as `tcb.N`: when
+    it is deleted, the thread can be taken again.
 
-    seL4:   seL4_Untyped_Retype
-    Object: SERVICE cpu
-    Answer: cpu: the number of the TCB
-    Errors: ILLEGAL_OPERATION (another service), FAILED_LOOKUP (no receive slot), RANGE_ERROR,
-        DELETE_FIRST, NOT_ENOUGH_MEMORY (none left)
+    seL4:      seL4_Untyped_Retype
+    Object:    SERVICE cpu
+    Arguments: thread: its number in the PD, from 1, or nothing: the last that can be taken; receive
+        slot: where the TCB capability goes
+    Answer:    cpu: the number of the TCB; thread: its number in the PD
+    Errors:    TRUNCATED_MESSAGE, INVALID_ARGUMENT, ILLEGAL_OPERATION (another service),
+        FAILED_LOOKUP (no receive slot), RANGE_ERROR (thread, or the receive slot), DELETE_FIRST
+        (the receive slot is full, or the thread is taken), NOT_ENOUGH_MEMORY (none left)
     """
-    asked = _asked(caller, cap, "cpu", {})
+    asked = _asked(caller, cap, "cpu", {"thread": (int, type(None))})
     if isinstance(asked, Result):
         return asked
-    _, slot = asked
-    one = caller.pd
-    if one.cpus_taken >= len(one.tcbs) - 1:
-        return error(Status.NOT_ENOUGH_MEMORY, 0)
-    one.cpus_taken += 1
-    tcb = one.tcbs[one.cpus_taken]
-    k.put(slot, Cap(ObjectType.TCB, tcb, Rights.ALL), None, "root")
-    return _made(slot, cpu=tcb.number)
+    arguments, slot = asked
+    tcbs, wanted = caller.pd.tcbs, arguments["thread"]
+    if wanted is not None and not 1 <= wanted < len(tcbs):
+        return error(Status.RANGE_ERROR, 1, len(tcbs) - 1)
+    for tcb in reversed(tcbs[1:]) if wanted is None else (tcbs[wanted],):
+        source = _spare(caller.pd, tcb)
+        if source is not None:
+            k.put(slot, Cap(ObjectType.TCB, tcb, Rights.ALL), source, "root")
+            return _made(slot, cpu=tcb.number, thread=tcb.index)
+    return error(Status.NOT_ENOUGH_MEMORY if wanted is None else Status.DELETE_FIRST, 0)
+
+
+def _spare(one: PD, tcb: TCB) -> Slot | None:
+    """Where a PD has its own capability to a thread, if no other was made of it."""
+    entry = one.names.get(f"tcb.{tcb.index}")
+    slot = one.cspace.slots.get(entry.slot) if entry is not None else None
+    if slot is None or slot.cap is None or slot.cap.obj is not tcb or caps.has_children(slot):
+        return None
+    return slot

@@ -126,6 +126,7 @@ class Burial(Sweep):
         ads.leave(k, pd, self.cause)
         ledger.release(k, pd)
         pd.state = "dead"
+        ledger.refund(k, pd)
         root.active = None
         assert pd.report is not None
         pd.report.swept = True

@@ -1,9 +1,10 @@
 """Who pays for the root task's records: whoever asks, from its own untyped memory.
 
-Records (spaces, resources, holds, RDEs) cost a fixed price and are taken and given back one by
+Records (PDs, spaces, resources, holds, RDEs) cost a fixed price and are taken and given back one by
 one, so they stand on pages: a *slab* is 4096 bytes made of the asker's untyped, its capability a
 child of the untyped's as any object's would be. Revoking the untyped therefore takes back all it
-paid for. A record that goes leaves its place to the next; an empty slab goes back to the untyped.
+paid for. A record that goes leaves its place to the next; empty slabs go back when their owner
+dies, or when something is to be made of the untyped that has no room, and they are all it has made.
 """
 
 from __future__ import annotations
@@ -65,10 +66,13 @@ def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
         cast("RootTask", k.root).reclaim(k, record, cause)
 
 
-def room(k: Kernel, root: RootTask, payer: PD, price: int) -> Slab | None:
+def room(
+    k: Kernel, root: RootTask, payer: PD, price: int, besides: Slot | None = None
+) -> Slab | None:
     """A slab of the payer's with so many bytes left, made if need be; None: it cannot pay.
 
-    The last thing to ask before a record is made, because a new slab is a change.
+    The last thing to ask before a record is made, because a new slab is a change. `besides` is an
+    untyped that is meant for something else.
     """
     if price > PAGE_SIZE:
         return None
@@ -76,7 +80,7 @@ def room(k: Kernel, root: RootTask, payer: PD, price: int) -> Slab | None:
         if slab.left >= price:
             return slab
     for source in payer.cspace.slots.values():
-        base = carve(source, SLAB_BITS)
+        base = carve(source, SLAB_BITS) if source is not besides else None
         if base is not None:
             slot = root.new_slot()
             slab = Slab(k.number("slab"), base, payer, slot)
@@ -84,6 +88,12 @@ def room(k: Kernel, root: RootTask, payer: PD, price: int) -> Slab | None:
             k.put(slot, Cap(ObjectType.SLAB, slab, 0), source, payer.name)
             return slab
     return None
+
+
+def fits(source: Slot, bits: int) -> bool:
+    """Is that an untyped that could hold so much if nothing were made of it?"""
+    cap = source.cap
+    return cap is not None and cap.type == ObjectType.UNTYPED and bits <= cap.obj.bits
 
 
 def carve(source: Slot, bits: int) -> int | None:
@@ -112,21 +122,33 @@ def enter(slab: Slab | None, record: Record, price: int) -> None:
 
 
 def refund(k: Kernel, record: Record) -> None:
-    """A record is gone: its place is free for another, and a slab without any goes back."""
+    """A record is gone: its place is free for another."""
     slab, record.slab = record.slab, None
     if slab is None:
         return
     del slab.records[record]
     slab.left += record.price
-    owner = slab.owner
-    if slab.records or not slab.refs:
-        if owner.alive and slab.refs:
-            owner.slabs[slab.number] = slab
-    elif owner.alive and not any(other is not slab for other in owner.slabs.values()):
-        # One empty page is kept, or an untyped in use would be eaten up page by page.
-        owner.slabs[slab.number] = slab
-    else:
+    if slab.owner.alive and slab.refs:
+        # Kept, though it may be empty: an untyped hands its bytes out anew only when nothing at all
+        # is made of it any more, so one that is in use would be eaten up page by page.
+        slab.owner.slabs[slab.number] = slab
+    elif not slab.records and slab.refs:
         _give_back(k, slab)
+
+
+def give_way(k: Kernel, source: Slot) -> bool:
+    """Give back the pages of an untyped of which nothing but empty ones is made; was it so?"""
+    pages: list[Slab] = []
+    child = source.next
+    while child is not None and caps.is_parent(source, child):
+        cap = child.cap
+        if cap is None or cap.type != ObjectType.SLAB or cap.obj.records:
+            return False
+        pages.append(cap.obj)
+        child = child.next
+    for slab in pages:
+        _give_back(k, slab)
+    return bool(pages)
 
 
 def release(k: Kernel, owner: PD) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from caplab.kernel.abi import ObjectType, Rights, Status
 from caplab.kernel.core import blocking
-from caplab.kernel.core.cap import Cap
+from caplab.kernel.core.cap import Cap, Cause
 from caplab.kernel.core.effects import Answer, Continue, Kill
 from caplab.kernel.core.outcome import Result
 from caplab.kernel.core.states import DEAD, RUNNING
@@ -94,6 +94,18 @@ def doom(k: Kernel, target: PD, why: str) -> None:
         target.doomed = why
     regate(target)
     k.effects.append(Kill(target.number, 9))
+
+
+def reclaimed(k: Kernel, root: RootTask, target: PD, cause: Cause) -> None:
+    """The memory that pays for a PD is taken back, and so it ends."""
+    if target.alive and target.doomed is None:
+        report_of(target).begin(k.now)
+        why = f"the memory that pays for it was taken back by {cause.name}"
+        if target.state == "created":
+            target.doomed = why
+            death.abandoned(k, root, target)
+        else:
+            doom(k, target, why)
 
 
 def arm(k: Kernel, root: RootTask, target: PD, what: Arm) -> None:

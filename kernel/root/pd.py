@@ -28,6 +28,7 @@ from caplab.kernel.core.notification import Notification
 from caplab.kernel.core.outcome import KernelBug
 from caplab.kernel.core.tcb import TCB, give_root
 from caplab.kernel.core.untyped import Untyped
+from caplab.kernel.root.ledger import Record
 from caplab.kernel.root.work import Queue
 
 if TYPE_CHECKING:
@@ -65,6 +66,11 @@ class Entry(NamedTuple):
     provider: str
 
 
+class StandIn(Endpoint):
+    """What lies in a client's slot for a server that is dead: nobody has ever received there, so
+    nobody is told when its badge goes."""
+
+
 class Arm(NamedTuple):
     """A kill or crash that waits for the PD's N-th system call (None: the current or next)."""
 
@@ -74,10 +80,11 @@ class Arm(NamedTuple):
     after: int | None
 
 
-class PD:
+class PD(Record):
     """One protection domain. Number 0 is the root task itself, which has no TCB."""
 
     def __init__(self, number: int, name: str, spec: dict[str, Any]) -> None:
+        super().__init__()
         self.number = number
         self.name = name
         self.generation = 0
@@ -109,6 +116,9 @@ class PD:
         self.fault: str | None = None
         self.doomed: str | None = None
         """Killed already; its calls are not answered any more."""
+        self.meant = False
+        """A PD that was made while the system runs, and ended by PDs as they meant to: no failure
+        of the system's."""
         self.traced = False
         """Somebody handles its faults, so the host holds a thread that has one."""
         self.stopping = False
@@ -140,8 +150,6 @@ class PD:
         """Pages with room for records that it paid for."""
         self.ads: ADS | None = None
         """Its address space; none once it is dead."""
-        self.cpus_taken = 0
-        """Spare threads it has asked the service `cpu` for."""
         self.restarts = 0
         """How often a policy has restarted it, in all generations."""
         self.again: Again | None = None
@@ -328,7 +336,7 @@ def use(
     """
     source, endpoint = server.master, server.endpoint
     if source is None or endpoint is None or gone is not None:
-        source, endpoint = None, Endpoint(k.number("endpoint"))
+        source, endpoint = None, StandIn(k.number("endpoint"))
         endpoint.owner = server
         endpoint.cause = gone or k.cause(Status.DIED_BEFORE_RECV, server)
     badge = server.next_badge

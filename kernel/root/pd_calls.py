@@ -261,6 +261,7 @@ def kill(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     report = operator.report_of(target)
     report.policy = {key: arguments[key] for key in ("pd_depth", "space_depth")}
     _await(caller, report)
+    target.meant = "creator" in target.spec
     operator.deliver(k, _root(k), target, number, caller.pd.name)
     return None
 

@@ -89,7 +89,8 @@ def object_of(one: Space, value: int) -> int | Result:
 def resource_of(one: Space, value: int) -> Resource | Result:
     """A resource of this space.
 
-    Errors: WRONG_TYPE, OTHER_SPACE, RANGE_ERROR, REVOKED (deleted), NEVER_HELD (none yet)
+    Errors: WRONG_TYPE, OTHER_SPACE, RANGE_ERROR, REVOKED (deleted, as far as it is remembered),
+        NEVER_HELD (none yet)
     """
     number = object_of(one, value)
     if isinstance(number, Result):

@@ -11,6 +11,7 @@ from caplab.kernel.abi import (
     BADGE_OBJ_ID_NULL,
     CLIENT_MAX,
     FAULT_HANDLER,
+    PRICE_PD,
     ObjectType,
     Rights,
     Status,
@@ -19,7 +20,7 @@ from caplab.kernel.core import cap as caps
 from caplab.kernel.core import cspace
 from caplab.kernel.core.cap import Cap, Cause, Slot
 from caplab.kernel.core.outcome import Outcome, Result, error
-from caplab.kernel.root import bodies, connect, holds, pd, space
+from caplab.kernel.root import bodies, connect, holds, ledger, pd, space
 
 if TYPE_CHECKING:
     from caplab.kernel.core.kernel import Kernel
@@ -55,7 +56,8 @@ def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
 def create_pd(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     """Make a PD that runs a program; it starts with PD_Start.
 
-    It has the caller's priority and is in its domain.
+    It has the caller's priority and is in its domain. The caller's untyped memory pays for the
+    record of it (`abi.PRICE_PD`) until it is dead; when that memory is taken back it is killed.
 
     Object:    SERVICE pd
     Arguments: name; run (as in a manifest); args: keyword arguments of main; threads; devices:
@@ -71,8 +73,8 @@ def create_pd(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Errors:    TRUNCATED_MESSAGE, INVALID_ARGUMENT with the argument's position, RANGE_ERROR
         (threads, or a receive slot outside the own half), ILLEGAL_OPERATION (another service),
         DELETE_FIRST (the name is taken, or the receive slot is full), FAILED_LOOKUP (no receive
-        slot), REVOKE_FIRST (something is made of the untyped), NOT_ENOUGH_MEMORY (too many PDs, or
-        no slot for the master copy)
+        slot), REVOKE_FIRST (something is made of the untyped), NOT_ENOUGH_MEMORY (the caller's
+        untyped, too many PDs, or no slot for the master copy)
     """
     kinds: dict[str, bodies.Kind] = {
         "name": str,
@@ -103,8 +105,12 @@ def create_pd(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     slot = bodies.receive_slot(caller)
     if isinstance(slot, Result):
         return slot
+    slab = ledger.room(k, root, caller.pd, PRICE_PD, given.get("untyped"))
+    if slab is None:
+        return error(Status.NOT_ENOUGH_MEMORY, 0)
     spec = {**_spec(caller.pd, arguments), "priority": caller.priority, "domain": caller.domain}
     made = pd.create(k, root, arguments["name"], spec, _home(caller, arguments["ads"]))
+    ledger.enter(slab, made, PRICE_PD)
     for name, source in given.items():
         assert source.cap is not None
         pd.give(k, made, name, caps.masked(source.cap, pd.CLIENT_RIGHTS), source, caller.pd.name)

@@ -151,6 +151,7 @@ def _number(root: RootTask) -> int:
     while True:
         number = root.next_space
         root.next_space = number + 1 if number < LAST_SPACE else FIRST_SPACE
+        root.last_space = max(root.last_space, number)
         if number not in root.spaces:
             return number
 

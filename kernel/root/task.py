@@ -24,6 +24,7 @@ from caplab.kernel.root import (
     extract,
     focus,
     holds,
+    ledger,
     look,
     operator,
     pd,
@@ -52,6 +53,11 @@ REASON_MAX = 300
 _RECEIVING = (Sys.RECV, Sys.NB_RECV, Sys.REPLY_RECV, Sys.WAIT, Sys.POLL)
 
 
+def as_meant(one: PD) -> bool:
+    """Did PDs end it on purpose? A fault is nobody's purpose."""
+    return one.meant and one.ended != "faulted"
+
+
 class RootTask:
     """State of the root task."""
 
@@ -68,6 +74,8 @@ class RootTask:
         """Resource spaces by number, oldest first."""
         self.types: dict[str, int] = {}
         """Codes of the types of resource that servers serve."""
+        self.last_space = 0
+        """The highest number that a space has had."""
         self.next_space, self.next_type = FIRST_SPACE, FIRST_DYNAMIC_TYPE
         self.address_spaces: dict[int, ADS] = {}
         self.models: dict[int, deque[list[str]]] = {}
@@ -273,7 +281,7 @@ class RootTask:
 
     def badge_gone(self, k: Kernel, endpoint: Endpoint, badge: int) -> None:
         endpoint.clients.pop(badge, None)
-        if not holds.badge_gone(k, self, endpoint, badge):
+        if not holds.badge_gone(k, self, endpoint, badge) and not isinstance(endpoint, pd.StandIn):
             work.client_gone(k, endpoint, badge, self.active)
 
     def reclaim(self, k: Kernel, record: Record, cause: Cause) -> None:
@@ -284,8 +292,14 @@ class RootTask:
             holds.resource_reclaimed(k, record, cause)
         elif isinstance(record, Space):
             holds.start_destruction(k, record, cause)
+        elif isinstance(record, PD):
+            operator.reclaimed(k, self, record, cause)
         else:
             ads.reclaimed(k, record, cause)
+
+    def give_way(self, k: Kernel, source: Slot) -> bool:
+        """An untyped has no room: give back what was taken of it for records, if that is free."""
+        return ledger.give_way(k, source)
 
     def act(self, k: Kernel, action: str, target: str, maker: int) -> None:
         report = self.active
@@ -307,7 +321,7 @@ class RootTask:
         servers = [one for one in self.latest.values() if one.role == "server"]
         unheard = [one for one in servers if not one.received]
         if self.readiness and not any(one.alive or one.again is not None for one in unheard):
-            failed = [death.state_of(one) for one in servers if not one.alive]
+            failed = [death.state_of(one) for one in servers if not one.alive and not as_meant(one)]
             for request in self.readiness:
                 k.effects.append(Answer(request, {"ready": not failed, "failed": failed}))
             self.readiness = []
@@ -324,9 +338,11 @@ class RootTask:
         self.waiting = []
 
     def failures(self) -> list[dict[str, Any]]:
-        """PDs that did not end well: faulted, killed, or with an exit code."""
+        """PDs that did not end well: faulted, killed, or with an exit code. It is no failure that
+        a PD ends one that was made while the system runs, or takes those it made along.
+        """
         return [
             death.state_of(one)
             for one in self.latest.values()
-            if one.ended and (one.ended != "exited" or one.exit_code)
+            if one.ended and (one.ended != "exited" or one.exit_code) and not as_meant(one)
         ]

@@ -10,6 +10,7 @@ from caplab.kernel.abi import (
     BADGE_OBJ_ID_NULL,
     PAGE_SIZE,
     PRICE_HOLD,
+    PRICE_PD,
     PRICE_RESOURCE,
     PRICE_SPACE,
     ObjectType,
@@ -149,6 +150,8 @@ def records_are_paid(k: Kernel, root: RootTask) -> Iterator[str]:
 
 
 def _records(root: RootTask) -> Iterator[tuple[Record, int]]:
+    for pd in root.pds.values():
+        yield pd, PRICE_PD
     for space in root.spaces.values():
         yield space, PRICE_SPACE
         for resource in space.resources.values():

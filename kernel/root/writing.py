@@ -264,7 +264,7 @@ def _maps_to(root: RootTask, space: Space, below: Any, number: Any) -> bool:
     other = root.spaces.get(below)
     if other is None:
         # It was taken away, and nobody told who is built on it.
-        return FIRST_SPACE <= below < root.next_space
+        return FIRST_SPACE <= below <= root.last_space
     if below not in space.maps:
         return False
     resource = other.resources.get(number)

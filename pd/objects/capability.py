@@ -22,7 +22,8 @@ class Capability:
 
     Objects remember their PD (`env`) and are used by its TCBs. One that was looked up by name
     remembers how often the slot had been renewed (`renewal`): after a restart of the provider it
-    raises PeerDied, and the name gives a new object.
+    raises PeerDied, and the name gives a new object. That is so when it is called; `copy`, `mint`
+    and sending it along take what lies in the slot by then.
     """
 
     type: ClassVar[ObjectType] = ObjectType.NULL

@@ -87,20 +87,44 @@ class AdsService(_Service):
         return AddressSpace(self.env, slot, name=f"ads {said['ads']}")
 
 
+class Cpu(Tcb):
+    """A thread that the service gave; `env.thread` leaves it alone until it is deleted."""
+
+    __slots__ = ("thread",)
+
+    def __init__(self, env: Env, slot: int, *, name: str = "", thread: int = 0) -> None:
+        super().__init__(env, slot, name=name)
+        self.thread = thread
+        """Its number in the PD: 1 for `tcb.1`."""
+
+    def delete(self) -> None:
+        """Let the thread be taken again, once it does not run. cpu_client_disconnect."""
+        super().delete()
+        self.env.threads.take_back(self.thread)
+
+
 class CpuService(_Service):
     """Threads (`rdes: [cpu]`)."""
 
     __slots__ = ()
 
-    def connect(self) -> Tcb:
-        """The next of the PD's own threads that this service has given to nobody.
+    def connect(self) -> Cpu:
+        """One of the PD's own spare threads, which then is nobody else's.
 
         cpu_client_connect. `threads: N` in the manifest says how many there are; `write_registers`
         with an entry (`env.entry`) and `resume` start it (cpu_client_config, cpu_client_start).
-        Errors: NotEnoughMemory (none is left)
+        Raises NoSpareTcb.
         """
-        slot, said = self._placed(
-            "CPU_Connect",
-            lambda to: invocations.cpu_connect(self.transport, self.slot, receive=to),
-        )
-        return Tcb(self.env, slot, name=f"cpu {said['cpu']}")
+        env: Env = self.env
+        thread = env.threads.lend()
+        try:
+            slot, said = self._placed(
+                "CPU_Connect",
+                lambda to: invocations.cpu_connect(
+                    self.transport, self.slot, thread=thread, receive=to
+                ),
+            )
+        except BaseException:
+            env.threads.take_back(thread)
+            raise
+        return Cpu(env, slot, name=f"cpu {said['cpu']}", thread=thread)

@@ -6,8 +6,9 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from caplab.kernel.abi import PAGE_SIZE, ObjectType, Rights
+from caplab.kernel.abi import PAGE_SIZE, ObjectType, Rights, Status
 from caplab.pd import invocations
+from caplab.pd.errors import NeedsGrant
 from caplab.pd.objects.capability import Capability
 from caplab.pd.objects.endpoint import Endpoint
 from caplab.pd.stubs import Answer, fields, slot_path
@@ -15,12 +16,18 @@ from caplab.pd.stubs import Answer, fields, slot_path
 if TYPE_CHECKING:
     from caplab.pd.env import Env
 
+MANAGED = "pd:"
+"""How the names of managed PDs begin."""
 CHILD_UNTYPED = 256 << 10
 """Bytes of untyped memory that a child gets when nothing is said."""
 
 
 class PdCap(Capability):
-    """A capability to a PD. Rights: Read to look, Write to control, Grant to install."""
+    """A capability to a PD. Rights: Read to look, Write to control, Grant to give it something.
+
+    A PD of the own making comes with all of them; one of `manages` without Grant (NeedsGrant), as
+    who may end a PD need not have a say in whom it talks to.
+    """
 
     type: ClassVar[ObjectType] = ObjectType.PD
     __slots__ = ()
@@ -28,9 +35,17 @@ class PdCap(Capability):
     def _fields(self, answer: Answer, call: str) -> dict[str, Any]:
         return fields(self.checked(answer, call).data)
 
+    def _granting(self, answer: Answer, call: str) -> dict[str, Any]:
+        """The answer to what needs Grant. A PD of `manages` was given without it."""
+        if answer.status == Status.INVALID_CAPABILITY and self.name.startswith(MANAGED):
+            raise NeedsGrant(answer.status, call, self.slot, body=answer.data, name=self.name)
+        return self._fields(answer, call)
+
     def info(self) -> dict[str, Any]:
         """The PD's row of `caplab ps`."""
-        return self._fields(invocations.pd_info(self.transport, self.slot), "PD_Info")
+        return self._fields(
+            invocations.pd_info(self.transport, self.slot, renewal=self.renewal), "PD_Info"
+        )
 
     def install(
         self,
@@ -56,12 +71,15 @@ class PdCap(Capability):
             slot=slot,
             rights=int(rights),
             badge=badge,
+            renewal=self.renewal,
         )
-        return int(self._fields(answer, "PD_Install")["slot"])
+        return int(self._granting(answer, "PD_Install")["slot"])
 
     def start(self) -> None:
         """Let a PD that was created run. Errors: IllegalOperation (it runs, or has ended)."""
-        self.checked(invocations.pd_start(self.transport, self.slot), "PD_Start")
+        self.checked(
+            invocations.pd_start(self.transport, self.slot, renewal=self.renewal), "PD_Start"
+        )
 
     def kill(
         self,
@@ -80,6 +98,7 @@ class PdCap(Capability):
             signal=int(number),
             pd_depth=pd_depth,
             space_depth=space_depth,
+            renewal=self.renewal,
         )
         return self._fields(answer, "PD_Kill")
 
@@ -88,7 +107,9 @@ class PdCap(Capability):
 
         `how`: segv, abort, exception, exit:N, hang, oom or bus. Errors: IllegalOperation.
         """
-        answer = invocations.pd_crash(self.transport, self.slot, how=how, after=after)
+        answer = invocations.pd_crash(
+            self.transport, self.slot, how=how, after=after, renewal=self.renewal
+        )
         return self._fields(answer, "PD_Crash")
 
     def send(self, cap: Capability, name: str | None = None) -> tuple[int, int]:
@@ -99,8 +120,10 @@ class PdCap(Capability):
         Errors: PdDead, NeverHeld (the own PD has the capability and does not hold the resource),
         DeleteFirst (the name is taken), NotEnoughMemory
         """
-        answer = invocations.pd_send(self.transport, self.slot, cap.slot, name=name)
-        sent = self._fields(answer, "PD_Send")
+        answer = invocations.pd_send(
+            self.transport, self.slot, cap.slot, name=name, renewal=self.renewal
+        )
+        sent = self._granting(answer, "PD_Send")
         return int(sent["slot"]), int(sent["count"])
 
     def share_rde(self, type: str, space: int | None = None, name: str | None = None) -> int:
@@ -110,34 +133,44 @@ class PdCap(Capability):
         Errors: WrongType (nobody serves such a type), NeverHeld, PdDead, NotEnoughMemory
         """
         answer = invocations.pd_share_rde(
-            self.transport, self.slot, type=type, space=space, name=name
+            self.transport, self.slot, type=type, space=space, name=name, renewal=self.renewal
         )
-        return int(self._fields(answer, "PD_ShareRDE")["slot"])
+        return int(self._granting(answer, "PD_ShareRDE")["slot"])
 
     def remove_rde(self, type: str, space: int | None = None) -> int:
         """Take its RDEs of a type from it, of one space or of all; how many.
 
         pd_client_remove_rde. Errors: WrongType, NeverHeld, PdDead
         """
-        answer = invocations.pd_remove_rde(self.transport, self.slot, type=type, space=space)
-        return int(self._fields(answer, "PD_RemoveRDE")["removed"])
+        answer = invocations.pd_remove_rde(
+            self.transport, self.slot, type=type, space=space, renewal=self.renewal
+        )
+        return int(self._granting(answer, "PD_RemoveRDE")["removed"])
 
     def rdes(self) -> list[dict[str, Any]]:
         """Whom it may ask for resources: maps of type, code, space, slot and manager."""
-        rows = self._fields(invocations.pd_rdes(self.transport, self.slot), "PD_RDEs")["rdes"]
+        rows = self._fields(
+            invocations.pd_rdes(self.transport, self.slot, renewal=self.renewal), "PD_RDEs"
+        )["rdes"]
         return list(rows)
 
     def link(self) -> None:
         """Let that PD be killed when the own PD dies. pd_client_link_child. Needs Write."""
-        self.checked(invocations.pd_link(self.transport, self.slot), "PD_Link")
+        self.checked(
+            invocations.pd_link(self.transport, self.slot, renewal=self.renewal), "PD_Link"
+        )
 
     def suspend(self) -> None:
         """Suspend all its TCBs."""
-        self.checked(invocations.pd_suspend(self.transport, self.slot), "PD_Suspend")
+        self.checked(
+            invocations.pd_suspend(self.transport, self.slot, renewal=self.renewal), "PD_Suspend"
+        )
 
     def resume(self) -> None:
         """Resume all its TCBs."""
-        self.checked(invocations.pd_resume(self.transport, self.slot), "PD_Resume")
+        self.checked(
+            invocations.pd_resume(self.transport, self.slot, renewal=self.renewal), "PD_Resume"
+        )
 
 
 class Child(PdCap):

@@ -22,6 +22,8 @@ class Space(Capability):
 
     `object` is a number of the space, or a whole resource badge, which must be of this space
     (WrongType, OtherSpace). Everything but `info` raises Revoked when the space is being destroyed.
+    Of the objects that were deleted it remembers the last 1,024 (Revoked); an earlier one is to it
+    as one that never was (NeverHeld).
     """
 
     type: ClassVar[ObjectType] = ObjectType.RESSPC

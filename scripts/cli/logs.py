@@ -42,6 +42,7 @@ def logs(
     width = max(map(len, names), default=0) if len(names) > 1 else 0
     kept = [Kept(running.run_dir / "logs", name, width) for name in names]
     with running.control.watch() as changes:  # before the first look, so that no end is missed
+        running.take_down_logs()
         for one in kept:
             one.show_past(tail)
         while follow:

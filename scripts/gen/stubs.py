@@ -10,8 +10,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from caplab.kernel.abi import ObjectType
 from caplab.kernel.core.syscalls import INVOCATIONS, Invocation
 
+RENEWED = (ObjectType.PD,)
+"""Objects whose capabilities a restart renews, besides endpoints: their stubs take `renewal`."""
 OUTPUT = Path(__file__).parents[2] / "pd" / "invocations.py"
 
 HEAD = '''"""Invocations, raw: one stub per row of the kernel's table. Generated: do not edit.
@@ -52,7 +55,11 @@ def stub(row: Invocation) -> str:
         parameters = "".join(f", {cap}: int" for cap in row.caps)
         parameters += f", *{given}, receive: SlotPath | None = None"
         fields = ", ".join(f"{word!r}: {word}" for word in row.words)
-        call = f"invoke_map(transport, cptr, {int(row.label)}, {{{fields}}}, {caps}, receive)"
+        call = f"invoke_map(transport, cptr, {int(row.label)}, {{{fields}}}, {caps}, receive"
+        if row.object in RENEWED:
+            parameters += ", renewal: int | None = None"
+            call += ", renewal"
+        call += ")"
     else:
         parameters = "".join(f", {name}: int" for name in (*row.words, *row.caps))
         words = tuple_of(row.words)

@@ -128,6 +128,11 @@ def test_the_kernel_dies_with_its_launcher(started: Started) -> None:
     assert [cleared.name for cleared in rundir.reap_stale()] == ["test"]
 
 
+@with_kernel("asks")
+def test_asked_for_the_logs_the_launcher_takes_down_all_that_was_printed(started: Started) -> None:
+    assert started.message("ended")["ended"] == 0
+
+
 @with_kernel("floods")
 def test_a_pd_that_floods_is_never_blocked_and_its_log_stays_small(started: Started) -> None:
     # Nobody reads here, and yet 64 MB pass through a pipe of 64 KiB.

@@ -11,6 +11,7 @@ from caplab.pd.errors import (
     FailedLookup,
     IllegalOperation,
     MissingCap,
+    NeedsGrant,
     PeerDied,
     RangeError,
     Revoked,
@@ -249,3 +250,33 @@ def test_names_show_what_a_pd_starts_with(client: Env) -> None:
         "pd:server": ObjectType.PD,
         "untyped": ObjectType.UNTYPED,
     }
+
+
+def test_an_object_for_a_managed_pd_means_the_generation_it_was_made_for() -> None:
+    pds = {"name": "server", "serves": "endpoint", "restart": {"policy": "always", "backoff": 1}}
+    with ThreadedSystem(pds, {"name": "boss", "manages": ["server"]}) as system:
+        boss = system.env("boss")
+        old = boss.managed()["server"]
+        old.kill()
+        assert old.info()["state"] == "killed"
+        system.advance(1)
+        for refused in (old.info, old.suspend, old.kill, lambda: old.crash("segv"), old.link):
+            with pytest.raises(PeerDied):
+                refused()
+        new = boss.managed()["server"]
+        assert (new.info()["generation"], new.info()["state"]) == (1, "starting")
+        new.suspend()
+
+
+def test_what_a_manager_may_not_do_says_what_is_missing(client: Env) -> None:
+    server, memory = client.managed()["server"], client.memory()
+    refused = (
+        lambda: server.send(memory),
+        lambda: server.install(memory),
+        lambda: server.share_rde("mo"),
+        lambda: server.remove_rde("mo"),
+    )
+    for call in refused:
+        with pytest.raises(NeedsGrant, match="Grant, which `manages:` does not give"):
+            call()
+    memory.delete()

@@ -256,11 +256,16 @@ def test_threads_that_make_and_delete_at_once_lose_nothing() -> None:
 def test_a_childs_memory_is_its_parents_and_comes_back_when_it_has_ended(
     system: ThreadedSystem, poor: Env
 ) -> None:
-    child = poor.rde("pd").create("child", "", untyped=SMALL)
+    with pytest.raises(NotEnoughMemory):  # nothing would be left that pays for its record
+        poor.rde("pd").create("child", "", untyped=SMALL)
+    child = poor.rde("pd").create("child", "", untyped=SMALL // 2)
     child.start()
-    assert len(all_of(system.env("child").memory)) == SMALL // PAGE_SIZE
-    with pytest.raises(OutOfUntyped):
-        poor.memory()
+    assert len(all_of(system.env("child").memory)) == SMALL // 2 // PAGE_SIZE
+    paid = 1
+    left = all_of(poor.memory)
+    assert len(left) == SMALL // 2 // PAGE_SIZE - paid
+    for one in left:
+        one.delete()
     child.kill()
     assert len(all_of(poor.memory)) == SMALL // PAGE_SIZE
 
@@ -272,7 +277,8 @@ def test_a_parent_that_has_not_the_memory_makes_no_child(poor: Env) -> None:
             poor.rde("pd").create("child", "", untyped=size)
     assert poor.slots.used() == before
     poor.rde("pd").create("child", "", untyped=1)
-    assert len(all_of(poor.memory)) == SMALL // PAGE_SIZE - 1
+    lent = paid = 1
+    assert len(all_of(poor.memory)) == SMALL // PAGE_SIZE - lent - paid
 
 
 def test_a_child_that_is_refused_costs_no_memory(poor: Env) -> None:

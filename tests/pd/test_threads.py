@@ -64,7 +64,7 @@ def test_without_a_spare_tcb_the_manifest_line_is_named(system: ThreadedSystem) 
     env = system.env("pd")
     bell = env.notification()
     env.thread(lambda env, arg: bell.wait())
-    with pytest.raises(NoSpareTcb, match=r"all 2 TCBs of pd run.*threads: 3"):
+    with pytest.raises(NoSpareTcb, match=r"all 2 TCBs of pd are in use.*threads: 3"):
         env.thread(lambda env, arg: None)
     bell.signal()
 
@@ -95,3 +95,23 @@ def test_a_start_that_is_refused_leaves_the_tcb_spare() -> None:
     for _ in range(2):
         with pytest.raises(FailedLookup):
             env.thread(lambda env, arg: None)
+
+
+def test_a_thread_is_either_started_here_or_given_by_the_service_never_both() -> None:
+    with ThreadedSystem({"name": "pd", "threads": 3, "rdes": ["cpu"]}) as system:
+        env = system.env("pd")
+        bell, seen = env.notification(), list[int]()
+        given = env.rde("cpu").connect()
+        env.thread(lambda env, arg: bell.wait())
+        with pytest.raises(NoSpareTcb):
+            env.thread(lambda env, arg: None)
+        with pytest.raises(NoSpareTcb, match="threads: 4"):
+            env.rde("cpu").connect()
+        given.write_registers(env.entry(lambda env, arg: seen.append(arg)), 7, resume=True)
+        system.until(lambda: seen == [7] and system.blocked("pd", given.thread))
+        with pytest.raises(NoSpareTcb):  # it runs no more, and is given all the same
+            env.thread(lambda env, arg: None)
+        given.delete()
+        env.thread(lambda env, arg: seen.append(arg), 8)
+        system.until(lambda: seen == [7, 8])
+        bell.signal()

@@ -17,7 +17,7 @@ def system(**more: Any) -> tuple[Lab, Thread]:
     return lab, lab["boss"]
 
 
-def connect(thread: Thread, service: str, slot: int | None, **more: Any) -> Answer | None:
+def connect(thread: Thread, service: str, slot: int | None, /, **more: Any) -> Answer | None:
     return thread.invoke(f"{service}_connect", f"rde:{service}", receive=slot, **more)
 
 
@@ -57,10 +57,24 @@ def test_an_endpoint_is_made_by_the_service() -> None:
 
 def test_the_cpus_of_a_pd_are_its_spare_threads_each_once() -> None:
     lab, boss = system()
-    taken = [ok(connect(boss, "cpu", slot)).map["cpu"] for slot in (20, 21)]
-    assert taken == [tcb.number for tcb in boss.pd.tcbs[1:]]
-    refused(Status.NOT_ENOUGH_MEMORY, connect, boss, "cpu", 22)
-    refused(Status.NOT_ENOUGH_MEMORY, connect, lab["poor"], "cpu", 22)
+    taken = [ok(connect(boss, "cpu", slot, thread=None)).map for slot in (20, 21)]
+    assert taken == [{"cpu": boss.pd.tcbs[n].number, "thread": n} for n in (2, 1)]
+    refused(Status.NOT_ENOUGH_MEMORY, connect, boss, "cpu", 22, thread=None)
+    refused(Status.NOT_ENOUGH_MEMORY, connect, lab["poor"], "cpu", 22, thread=None)
+    ok(boss.delete(20))
+    assert ok(connect(boss, "cpu", 22, thread=None)).map["thread"] == 2
+
+
+def test_a_thread_may_be_asked_for_by_its_number_unless_somebody_has_it() -> None:
+    _, boss = system()
+    assert ok(connect(boss, "cpu", 20, thread=1)).map["thread"] == 1
+    refused(Status.DELETE_FIRST, connect, boss, "cpu", 21, thread=1)
+    for thread in (0, 3, -1):
+        refused(Status.RANGE_ERROR, connect, boss, "cpu", 21, thread=thread)
+    ok(boss.copy("tcb.2", 22))  # in whatever hands a copy is
+    refused(Status.NOT_ENOUGH_MEMORY, connect, boss, "cpu", 21, thread=None)
+    ok(boss.delete("tcb.2"))
+    refused(Status.DELETE_FIRST, connect, boss, "cpu", 21, thread=2)
 
 
 @pytest.mark.parametrize("service", ["mo", "ep", "ads", "cpu"])

@@ -162,10 +162,11 @@ def test_a_new_pd_of_the_old_name_has_another_number() -> None:
 
 
 def test_everything_is_as_before_when_a_child_has_come_and_gone() -> None:
-    """But for the numbers, which are never reused, and the row that `ps` shows."""
+    """But for the numbers, which are never reused, the row that `ps` shows, and the page that
+    paid for the child's record and will pay for the next."""
     lab = Lab({"boss": {"rdes": ["pd"]}})
     boss = lab["boss"]
-    slots = len(lab.root.cspace.slots)
+    slots = len(lab.root.cspace.slots) + 1
     for _ in range(3):
         child = boss.create("child", 30, serves="endpoint", threads=3)
         child.alloc(ObjectType.FRAME, 20)

@@ -68,24 +68,42 @@ def test_a_hold_that_went_by_itself_is_paid_back_when_its_manager_has_seen_to_it
     given(lot, 1, car)
 
 
-def test_pages_are_given_back_but_one() -> None:
-    lab, lot, _ = poor(16 * PAGE_SIZE)
-    for number in range(1, 3 * PAGE_SIZE // PRICE_RESOURCE + 1):
-        made(lot, number)
-    assert slabs(lab) == 3
-    for number in range(1, 3 * PAGE_SIZE // PRICE_RESOURCE + 1):
-        ok(ask(lot, "delete", object=number))
-    assert slabs(lab) == 1
-    assert len(lot.pd.slabs) == 1
-
-
 def test_a_server_that_makes_and_deletes_for_ever_needs_no_more_memory() -> None:
-    lab, lot, _ = poor(2 * PAGE_SIZE)
-    lot.alloc(ObjectType.ENDPOINT, 20)  # the untyped is never without children
-    for number in range(1, 20):
-        made(lot, number)
-        ok(ask(lot, "delete", object=number))
-    assert slabs(lab) == 1
+    """An untyped that is never without children hands no page out twice, so pages are kept."""
+    lab, lot, _ = poor(4 * PAGE_SIZE)
+    lot.alloc(ObjectType.ENDPOINT, 20)
+    for _ in range(3):
+        for number in range(1, 3 * PAGE_SIZE // PRICE_RESOURCE + 1):
+            made(lot, number)
+        for number in range(1, 3 * PAGE_SIZE // PRICE_RESOURCE + 1):
+            ok(ask(lot, "delete", object=number))
+        assert slabs(lab) == 3
+    lab.die("lot")
+    assert slabs(lab) == 0
+
+
+def test_empty_pages_go_back_when_the_room_is_needed_and_nothing_else_is_made_of_it() -> None:
+    lab, lot, _ = poor(4 * PAGE_SIZE, rdes=["resspc", "mo"])
+    lot.alloc(ObjectType.ENDPOINT, 20)
+    for _ in range(2):
+        made(lot, 1)
+        refused(Status.NOT_ENOUGH_MEMORY, lot.retype, ObjectType.FRAME, 30, count=4)
+        ok(lot.delete(20))
+        refused(Status.NOT_ENOUGH_MEMORY, lot.retype, ObjectType.FRAME, 30, count=4)
+        ok(ask(lot, "delete", object=1))
+        refused(Status.NOT_ENOUGH_MEMORY, lot.retype, ObjectType.FRAME, 30, count=5)
+        assert slabs(lab) == 1
+        ok(lot.retype(ObjectType.FRAME, 30, count=4))
+        assert slabs(lab) == 0
+        for slot in range(30, 34):
+            ok(lot.delete(slot))
+        lot.alloc(ObjectType.ENDPOINT, 20)
+    made(lot, 1)
+    ok(ask(lot, "delete", object=1))
+    ok(lot.delete(20))
+    ok(lot.invoke("mo_connect", "rde:mo", receive=30, pages=4))
+    assert slabs(lab) == 0
+    refused(Status.NOT_ENOUGH_MEMORY, lot.invoke, "mo_connect", "rde:mo", receive=31, pages=8)
 
 
 def test_revoking_the_untyped_takes_back_what_it_paid_for() -> None:

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from caplab.kernel.abi import ObjectType
+from caplab.kernel.abi import LAST_SPACE, ObjectType
 from caplab.kernel.root import model
 from lab import Lab, Thread, ok
-from spaces import given, gpicl, made, parking, work
+from spaces import connect, given, gpicl, made, parking, work
 
 Rows = list[list[str]]
 
@@ -123,6 +123,15 @@ def test_a_server_may_not_know_yet_that_the_space_below_is_gone() -> None:
     assert found["marked"] == []
     assert ("FILE_11_1", "BLOCK_10_1") not in edges(found["rows"], "MAP")
     assert {row[1]: row[6] for row in found["rows"] if row[0]}["FILE_11_1"] == "kept"
+
+
+def test_that_holds_too_when_the_numbers_of_spaces_have_begun_anew() -> None:
+    lab = gpicl()
+    lab.root.next_space = LAST_SPACE
+    ok(connect(lab["db"], 30, type_name="DB"))
+    assert lab.root.next_space < 0x11
+    lab.exited("block")
+    assert graph(lab, "file", "db", rows={"file": [[1, "kept", [[16, 1]]]]})["marked"] == []
 
 
 def test_what_a_server_says_of_resources_it_does_not_hold_is_a_lie() -> None:

@@ -94,7 +94,7 @@ def test_the_new_pd_may_make_pds_itself_only_if_it_is_given_the_service() -> Non
     child = boss.create("child", 30)
     assert set(child.pd.names) == {"untyped"}
     ok(boss.pd_call("install", 30, caps=["rde:pd"], name="rde:pd", rights=15, badge=None))
-    grandchild = child.create("grandchild", 40)
+    grandchild = child.create("grandchild", 40, untyped=None)
     ok(grandchild.nb_send(4))
 
 

@@ -9,7 +9,7 @@ from caplab.kernel.core.effects import Spawn
 from caplab.kernel.core.events import Started
 from caplab.kernel.root import restart
 from lab import Lab, Thread, ok
-from spaces import ask, bury, given, gpicl, made, rdes
+from spaces import ask, bury, given, gpicl, made, rdes, work
 
 
 def pair(policy: Any = "on-failure", **more: Any) -> Lab:
@@ -383,3 +383,6 @@ def test_a_client_that_comes_back_to_a_server_without_its_space_is_told_so() -> 
     answer = started(lab, "car").call("lot")
     assert answer is not None
     assert (answer.status, answer.blames) == (Status.REVOKED, "lot")
+    work(lab["lot"])
+    ok(lab["car"].delete("lot"))
+    assert work(lab["lot"]) == []  # nothing it ever knew is gone

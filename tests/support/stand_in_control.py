@@ -34,7 +34,7 @@ class StandIn:
 
     def __init__(self, name: str = "test", **answers: Any) -> None:
         self.requests: list[dict[str, Any]] = []
-        self.answers: dict[str, Any] = {"ps": {"pds": [ROW]}, **answers}
+        self.answers: dict[str, Any] = {"ps": {"pds": [ROW]}, "logs": {}, **answers}
         self._claim = rundir.create(name)
         self.run_dir: Path = self._claim.path
         (self.run_dir / "boot.json").write_text(json.dumps({"shm_prefix": "cl.0badc0d3."}))

@@ -4,6 +4,7 @@
 """
 
 import ctypes
+import fcntl
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ import msgpack
 from caplab.kernel.host import rundir
 
 PRCTL = ctypes.CDLL(None).prctl
+PRINTED = bytes((1 << 20) - 4) + b"end\n"
 MODES = {
     "prints": "import os, signal; os.write(1, b'one\\ntwo\\n'); signal.pause()",
     "floods": "import os\nfor _ in range(1000): os.write(1, b'x' * 65535 + b'\\n')",
@@ -42,8 +44,17 @@ def main(mode: str, run_dir: Path, channel: socket.socket) -> int:
         print("kernel: there is no terminal left", flush=True)
         return 2
     reading, writing = os.pipe()
+    if mode == "asks":
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, len(PRINTED))
+        os.write(writing, PRINTED)
     socket.send_fds(channel, [msgpack.packb({"log": "pd1"})], [reading])
     os.close(reading)
+    if mode == "asks":
+        # The launcher reads the pipe piece by piece, and has not had the time for all of it.
+        channel.send(msgpack.packb({"drain": 7}))
+        assert msgpack.unpackb(channel.recv(100)) == {"drained": 7}
+        assert (run_dir / "logs" / "pd1.log").read_bytes().endswith(b"end\n")
+        return 0
     child = subprocess.Popen(
         [sys.executable, "-c", MODES[mode]],
         stdout=writing,

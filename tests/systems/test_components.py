@@ -15,7 +15,7 @@ CLEAN = {"processes": 0, "segments": 0, "sockets": 0, "files": 0}
 HEAD = """
 import caplab
 from caplab import MissingCap
-from caplab.pd.errors import DeleteFirst, FailedLookup, NotEnoughMemory, RangeError
+from caplab.pd.errors import DeleteFirst, FailedLookup, NoSpareTcb, RangeError
 
 def refused(error, call, *args):
     try:
@@ -86,7 +86,8 @@ def main(env):
     first.write_registers(env.entry(suspends_itself), 7)
     first.resume()
     seen.wait()
-    refused(NotEnoughMemory, service.connect)
+    refused(NoSpareTcb, service.connect)
+    refused(NoSpareTcb, env.thread, suspends_itself)
     env.sleep(1000)
 """
 LINKED = """
