@@ -151,7 +151,8 @@ def missing(k: Kernel, tcb: TCB, slot: Slot | None, silence: str) -> Outcome:
         refused = cspace.why_not(tcb, request.cptr).refusal(source=False)
     elif renewed or slot.cause is None:
         status = Status.DIED_BEFORE_RECV if renewed else Status.NEVER_EXISTED
-        refused = gone(Cause(status, 0, 0, "", k.event))
+        generation, name = _before(slot, request) if renewed else (0, "")
+        refused = gone(Cause(status, 0, generation, name, k.event))
     else:
         refused = gone(slot.cause)
     if k.lab:
@@ -162,6 +163,18 @@ def missing(k: Kernel, tcb: TCB, slot: Slot | None, silence: str) -> Outcome:
     if silence == "fault" or (slot is None and request.call != Sys.NB_SEND):
         return capability(k, tcb, refused)
     return OK
+
+
+def _before(slot: Slot, request: Request) -> tuple[int, str]:
+    """Which generation of whom the request's object was bound to: each renewal is one further."""
+    cap = slot.cap
+    assert cap is not None
+    assert request.renewal is not None
+    now = cap.obj if cap.type == ObjectType.PD else getattr(cap.obj, "owner", None)
+    ago = slot.renewals - request.renewal
+    if now is None or not 0 <= ago <= now.generation:
+        return 0, ""
+    return now.generation - ago, now.name
 
 
 def capability(k: Kernel, tcb: TCB, refused: Result) -> Outcome:

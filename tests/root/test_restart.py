@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from caplab.kernel.abi import ObjectType, Status
+from caplab.kernel.abi import Inv, ObjectType, Status
 from caplab.kernel.core.effects import Spawn
 from caplab.kernel.core.events import Started
 from caplab.kernel.root import restart
@@ -79,10 +79,14 @@ def test_an_object_of_the_old_generation_is_refused_and_a_pointer_is_not() -> No
     lab.die("fs")
     lab.pass_time(1)
     fs = started(lab, "fs")
-    for renewal in (0, 2):
+    for renewal, blamed in ((0, "fs"), (2, "")):
         answer = app.call("disk", renewal=renewal)
         assert answer is not None
-        assert answer.status == Status.DIED_BEFORE_RECV
+        assert (answer.status, answer.blames) == (Status.DIED_BEFORE_RECV, blamed)
+        assert answer.death[1] == 0
+    answer = app.call("pd:fs", label=int(Inv.PD_INFO), renewal=0)
+    assert answer is not None
+    assert (answer.status, answer.blames) == (Status.DIED_BEFORE_RECV, "fs")
     assert ok(app.pd_call("lookup", name="disk")).map["renewal"] == 1
     app.call("disk", renewal=1)
     ok(fs.recv())
