@@ -17,12 +17,20 @@ ATTACKS = (
     Attack(3, "garbage", "wire", "ZeroMQ hangs up", wire.garbage, "connection"),
     Attack(4, "huge-header", "wire", "MAXMSGSIZE", wire.huge_header, "connection"),
     Attack(5, "long-message", "wire", "MAXMSGSIZE", wire.long_message, "connection"),
-    Attack(6, "endless-parts", "wire", "the watchdog", wire.endless_parts, "unfinished message"),
+    Attack(6, "endless-parts", "wire", "the watchdog", wire.endless_parts, "no call|unfinished"),
     Attack(
-        7, "message-flood", "wire", "each in its turn", wire.message_flood, "two calls|not read"
+        7,
+        "message-flood",
+        "wire",
+        "each in its turn",
+        wire.message_flood,
+        "two calls|not read|no call",
     ),
-    Attack(8, "unread-answers", "wire", "no send waits", wire.unread_answers, "does not read"),
-    Attack(9, "ping-flood", "wire", "ZeroMQ answers one by one", wire.ping_flood),
+    Attack(
+        8, "unread-answers", "wire", "no send waits", wire.unread_answers, "does not read|no call"
+    ),
+    Attack(9, "ping-flood", "wire", "the watchdog", wire.ping_flood, "no call"),
+    Attack(56, "hidden-flood", "wire", "the watchdog", wire.hidden_flood, "no call"),
     Attack(10, "nested-body", "wire", "the decoder's bounds", wire.nested_body),
     Attack(41, "old-protocol", "wire", "who is not known is not heard", wire.old_protocol),
     Attack(52, "calls-at-once", "wire", "one call at a time", wire.calls_at_once, "two calls"),

@@ -17,8 +17,11 @@ ENDLESS_BYTES = 256 << 20
 """A bound, should nobody stop it."""
 FLOOD = 20_000
 UNREAD = 50_000
-PINGS = 20_000
+PINGS, BATCHES = 3000, 200
+"""In one batch as many as a message could be long; and how many batches, should nobody stop it."""
 MANY = 50_000
+
+_PING = frame(b"\x04PING\x00\x00", COMMAND)
 
 
 def stolen_id(env: Env, order: Order) -> None:
@@ -95,9 +98,19 @@ def unread_answers(env: Env, order: Order) -> None:
 
 def ping_flood(env: Env, order: Order) -> None:
     """Ask the kernel's ZeroMQ for signs of life, again and again."""
-    own(env).sendall(frame(b"\x04PING\x00\x00", COMMAND) * PINGS)
-    env.yield_()
-    raise Contained(f"{PINGS} were answered, and the next call too")
+    connection = own(env)
+    for _ in range(BATCHES):
+        connection.sendall(_PING * PINGS)
+    raise GotThrough(f"{PINGS * BATCHES} were answered")
+
+
+def hidden_flood(env: Env, order: Order) -> None:
+    """The same, with an honest call now and then."""
+    connection = own(env)
+    for _ in range(BATCHES):
+        connection.sendall(_PING * PINGS)
+        env.yield_()
+    raise GotThrough(f"{PINGS * BATCHES} were answered between calls")
 
 
 def nested_body(env: Env, order: Order) -> None:

@@ -24,6 +24,7 @@ from caplab.kernel.host import outside, teardown
 from caplab.kernel.host.channel import Channel
 from caplab.kernel.host.control import Control
 from caplab.kernel.host.doorbell import Doorbell
+from caplab.kernel.host.guards import Look, guards
 from caplab.kernel.host.lines import LineFailed, Lines
 from caplab.kernel.host.loop import Loop
 from caplab.kernel.host.memfds import MemFds
@@ -33,7 +34,6 @@ from caplab.kernel.host.processes import NEVER_RAN, Fault, Processes
 from caplab.kernel.host.record import Recorder
 from caplab.kernel.host.segments import Segments
 from caplab.kernel.host.trace import Tracer
-from caplab.kernel.host.watchdog import Gauge, Watchdog
 
 HANGUP_GRACE = 0.25
 """Seconds between the end of a connection and the question whether its process lives on."""
@@ -70,7 +70,7 @@ class Host:
         self.spec = spec
         self.zygote_pid = zygote_pid
         self.recorder = recorder
-        self._pids = outside_pids(zygote_pid)
+        self._pids = outside.system_pids(zygote_pid)
         self._since = time.time()
         self._booted = False
         self.ending = False
@@ -113,13 +113,7 @@ class Host:
             self._from_operator,
             self._switch_trace,
         )
-        self._watchdog = Watchdog(
-            Gauge(lambda: len(kernel.tcbs)),
-            kernel.tcbs.values,
-            lambda pd: self.loop.pids.get(pd, 0),
-            self.loop.blame,
-            self.doorbell.post,
-        )
+        self._guards = guards(kernel, self.loop, self.doorbell.post)
         self._untraced = step
         self.tracer = Tracer(kernel, step, lambda: self.doorbell.call(self._give_trace))
 
@@ -129,7 +123,8 @@ class Host:
         self.doorbell.watch(self.loop.hangups.fileno(), self._hangups)
         self.control.listen()
         self._write_run_file()
-        self._measure()
+        for look in self._guards:
+            self._watch(look)
         self.doorbell.start()
         if strict(self.spec):
             self._confine_pds()
@@ -307,8 +302,8 @@ class Host:
         for fd in self.loop.hangups.read():
             self.doorbell.later(HANGUP_GRACE, self._poster(partial(self._hung_up, fd)))
 
-    def _measure(self) -> None:
-        self.doorbell.later(self._watchdog.look(time.monotonic()), self._measure)
+    def _watch(self, look: Look) -> None:
+        self.doorbell.later(look(time.monotonic()), partial(self._watch, look))
 
     def _poster(self, action: Callable[[], None]) -> Callable[[], None]:
         return lambda: self.doorbell.post(action)
@@ -375,15 +370,6 @@ class Host:
         fresh = self.run_dir / ".run.json"
         fresh.write_text(json.dumps(about))
         fresh.replace(self.run_dir / "run.json")
-
-
-def outside_pids(zygote: int) -> dict[str, int]:
-    """The kernel's and the zygote's pid, as others know them."""
-    pidfd = os.pidfd_open(zygote)
-    try:
-        return {"kernel_pid": outside.own_pid(), "zygote_pid": outside.pid_of(pidfd)}
-    finally:
-        os.close(pidfd)
 
 
 def strict(spec: dict[str, Any]) -> bool:

@@ -115,7 +115,7 @@ class Loop:
         self._peers: dict[bytes, Peer] = {}
         self.pids: dict[int, int] = {}  # of PDs with a process, as their connections tell them
         self._held: dict[bytes, list[Any]] = {}
-        self._links = Links()
+        self.links = Links()
         self._ids_of: dict[int, list[bytes]] = {}
         """By PD."""
         self._patience, self._expired = FOREVER, False
@@ -166,11 +166,11 @@ class Loop:
             del self._ids[self._peers.pop(routing_id).tcb]
             self._tcbs.pop(routing_id, None)
             self._held.pop(routing_id, None)
-        self._links.forget(pd)
+        self.links.forget(pd)
 
     def hung_up(self, fd: int) -> list[int]:
         """The PDs, not yet reaped, that have lost a connection that had this descriptor."""
-        return self._links.hung_up(fd)
+        return self.links.hung_up(fd)
 
     def blame(self, pd: int, reason: str) -> None:
         """A live PD has broken the transport's rules."""
@@ -325,7 +325,7 @@ class Loop:
 
     def _sender(self, part: Any) -> Peer | None:
         """Over whose connection a part came, if it has been introduced and is still there."""
-        return self._links.of(_source(part)[0])
+        return self.links.of(_source(part)[0])
 
     def _too_many(self, tcb: int) -> None:
         if tcb in self._ids:
@@ -362,7 +362,7 @@ class Loop:
                 self.ignored += 1
                 self.feed(BadFrame(now, peer.tcb, "another process has used its routing id"))
                 return
-            self._links.add(fd, pid, peer)
+            self.links.add(fd, pid, peer)
             self._tcbs[routing_id] = peer.tcb
         self.feed(Syscall(now, peer.tcb, frame.bytes))
 

@@ -18,6 +18,7 @@ import msgpack
 
 from caplab.kernel.abi import BODY_MAX
 from caplab.kernel.core.effects import Continue, Kill, Spawn, Stop
+from caplab.kernel.host import outside
 from caplab.kernel.host.first_process import needs_sigkill
 from caplab.kernel.host.pd_view import SOCKET
 from caplab.kernel.host.spawn_channel import SpawnChannel
@@ -250,13 +251,13 @@ class Processes:
         return status, Fault(child.tcb(words.tid), words.address, words.access)
 
     def ending(self, pd: int) -> bool:
-        """Whether the process has ended, reaped or not."""
+        """Whether the process has ended, reaped or not, or cannot but end."""
         child = self._children.get(pd)
         if child is None or child.pidfd < 0:
             return child is None
         poll = select.poll()
         poll.register(child.pidfd, select.POLLIN)
-        return bool(poll.poll(0))
+        return bool(poll.poll(0)) or outside.exiting(child.pid)
 
     def kill(self, effect: Kill) -> None:
         self._send(effect.pd, effect.signal)

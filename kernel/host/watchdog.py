@@ -8,17 +8,13 @@ sent what is not read yet. If it grows on, the one is faulted that was seen so m
 finished no message: whoever waits for the kernel, computes, or makes calls does not send and send.
 """
 
-import fcntl
-import os
-import socket
-import struct
 import sys
-import termios
 from collections import Counter
 from collections.abc import Callable, Iterable
 
 from caplab.kernel.core.states import RUNNING
 from caplab.kernel.core.tcb import TCB
+from caplab.kernel.host.gauge import Gauge
 
 INTERVAL = 0.05
 """Seconds between two looks."""
@@ -35,48 +31,7 @@ SURE, LONG = 3, 10
 """How often somebody must have been seen sending; looks after which nobody need have been."""
 SETTLING = 0.1
 """Seconds after the end of a process in which what it has sent is given back."""
-BLOCK = 160
-"""Bytes that one object of the kernel's may account for: more than they have on the average, so
-that a large system is not taken for an attack."""
-CONNECTION = 64 * 1024
-"""Bytes that the connection of one thread may account for, with what waits in its pipe."""
 REASON = f"an unfinished message: the kernel's memory grew by {LIMIT // MIB} MiB"
-_CREDENTIALS = struct.Struct("3i")
-
-
-class Gauge:
-    """What can be seen of this process from outside it. The helper thread's.
-
-    Args:
-        connections: how many there may be.
-    """
-
-    def __init__(self, connections: Callable[[], int]) -> None:
-        self._connections = connections
-        self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
-        self._blocks, self._linked = sys.getallocatedblocks(), connections()
-        """The most there have been: what is given back does not always make a process smaller."""
-        self._first = self._resident() - self._explained()
-
-    def growth(self) -> int:
-        """By how many bytes it has grown beyond what its own objects explain; may be negative."""
-        self._blocks = max(self._blocks, sys.getallocatedblocks())
-        self._linked = max(self._linked, self._connections())
-        return self._resident() - self._explained() - self._first
-
-    def _explained(self) -> int:
-        return self._blocks * BLOCK + self._linked * CONNECTION
-
-    def _resident(self) -> int:
-        return int(os.pread(self._statm, 128, 0).split()[1]) * os.sysconf("SC_PAGESIZE")
-
-    def unread(self) -> set[int]:
-        """The processes that have sent what has not been read yet."""
-        found = ((_peer(int(fd)), _waiting(int(fd))) for fd in os.listdir("/proc/self/fd"))
-        return {pid for pid, waiting in found if pid and waiting}
-
-    def close(self) -> None:
-        os.close(self._statm)
 
 
 class Watchdog:
@@ -123,7 +78,7 @@ class Watchdog:
         else:
             for pid in self._unread.keys() - self._quiet:
                 del self._unread[pid]
-            self._unread.update(self._gauge.unread())
+            self._unread.update({sender.pid for sender in self._gauge.unread()})
             self._post(self._see_who_is_quiet)
             self._above = self._above + 1 if grown >= self._limit else 0
             if self._above and (
@@ -168,26 +123,3 @@ class Watchdog:
             culprit = 0
             print(f"kernel: its memory has grown by {grown // MIB} MiB", file=sys.stderr)
         self._accused = culprit
-
-
-def _peer(fd: int) -> int:
-    """The process at the other end of a connection; 0 if it is none."""
-    try:
-        connection = socket.socket(fileno=fd)
-    except OSError:
-        return 0  # no socket, or closed meanwhile
-    try:
-        found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        return int(_CREDENTIALS.unpack(found)[0])
-    except OSError:
-        return 0
-    finally:
-        connection.detach()  # it is another's to close
-
-
-def _waiting(fd: int) -> int:
-    """How many bytes could be read from a connection."""
-    try:
-        return int(struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, bytes(4)))[0])
-    except OSError:
-        return 0

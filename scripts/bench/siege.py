@@ -22,13 +22,14 @@ SLOWER = 10
 STALL = 1000
 """Milliseconds that no call may take."""
 GROWTH = 128
-QUIET, UNDER_ATTACK = 0.3, 0.5
-"""Seconds."""
+QUIET, UNDER_ATTACK = 0.3, 1.0
+"""Seconds: of what is stopped within a moment, the moment and the calm after it."""
 LOUD = (
     "message-flood",
     "endless-parts",
     "unread-answers",
     "ping-flood",
+    "hidden-flood",
     "output-flood",
     "memory",
     "no-more-pages",

@@ -3,6 +3,7 @@
 import os
 import platform
 import resource
+import select
 import signal
 import struct
 import subprocess
@@ -15,7 +16,9 @@ import pytest
 
 from caplab.kernel.abi import BODY_MAX
 from caplab.kernel.core.effects import Continue, Kill, Spawn, Stop
+from caplab.kernel.host.injection import WALL
 from caplab.kernel.host.processes import CannotSpawn, Fault, Processes
+from caplab.kernel.host.ptrace import Ptrace, machine
 
 SPEC = {
     "name": "hello",
@@ -46,9 +49,9 @@ class Zygote:
         registers = dict.fromkeys(spec["devices"], 0)
         self.processes.spawn(Spawn(pd, spec), ids, registers)
 
-    def fork(self, pd: int) -> subprocess.Popen[bytes]:
+    def fork(self, pd: int, program: str = "") -> subprocess.Popen[bytes]:
         """Report a process for the PD: one that says `ready` and waits."""
-        program = "import signal; print('ready', flush=True); signal.pause()"
+        program += "\nimport signal; print('ready', flush=True); signal.pause()"
         child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
         assert child.stdout is not None
         assert child.stdout.readline() == b"ready\n"
@@ -168,6 +171,44 @@ def test_stop_and_continue_act_on_the_process(zygote: Zygote) -> None:
     zygote.processes.resume(Continue(1))
     _, status = os.waitpid(child.pid, os.WCONTINUED)
     assert os.WIFCONTINUED(status)
+
+
+def test_who_cannot_but_end_counts_as_ended_however_long_that_takes(zygote: Zygote) -> None:
+    here = machine()
+    if here is None:
+        pytest.skip("nobody can be traced here")
+    zygote.spawn(1)
+    waits = "import threading; threading.Thread(target=threading.Event().wait).start()"
+    child = zygote.fork(1, waits)
+    thread = max(map(int, set(os.listdir(f"/proc/{child.pid}/task")) - {str(child.pid)}))
+    Ptrace(here).seize(thread)  # it has not ended before its tracer has noticed that
+    assert not zygote.processes.ending(1)
+    zygote.processes.kill(Kill(1, signal.SIGKILL))
+    while not zygote.processes.ending(1):
+        os.sched_yield()
+    pidfd = os.pidfd_open(child.pid)
+    try:
+        assert not select.select([pidfd], [], [], 0)[0]
+    finally:
+        os.close(pidfd)
+        os.waitpid(thread, WALL)
+
+
+def test_who_has_lost_only_its_first_thread_lives_on(zygote: Zygote) -> None:
+    zygote.spawn(1)
+    program = (
+        "import ctypes, platform, sys, threading\n"
+        "number = {'x86_64': 60, 'aarch64': 93}[platform.machine()]\n"
+        "main = threading.main_thread().native_id\n"
+        "def tell():\n"
+        "    while ' Z ' not in open(f'/proc/self/task/{main}/stat').read(): pass\n"
+        "    print('ready', flush=True)\n"
+        "    threading.Event().wait()\n"
+        "threading.Thread(target=tell).start()\n"
+        "ctypes.CDLL(None).syscall(number, 0)\n"
+    )
+    zygote.fork(1, program)
+    assert not zygote.processes.ending(1)
 
 
 def test_signals_to_who_has_ended_are_lost_quietly(

