@@ -160,6 +160,9 @@ class ObjectType(IntEnum):
     FRAME = 7
     IRQ_HANDLER = 8
     DOMAIN_SET = 9
+    IRQ_CONTROL = 10
+    IOPORT_CONTROL = 11
+    IOPORT = 12
     PD = 16
     SERVICE = 17
     DEVICE = 18
@@ -192,15 +195,24 @@ class Inv(IntEnum):
     CNODE_ROTATE = 39
     CNODE_CANCEL_BADGED_SENDS = 40
     UNTYPED_RETYPE = 44
+    UNTYPED_INFO = 45
     IRQ_ACK = 48
     IRQ_SET_NOTIFICATION = 49
     IRQ_CLEAR = 50
     DOMAIN_SET_SET = 52
     DOMAIN_SET_SCHEDULE_CONFIGURE = 53
     DOMAIN_SET_SCHEDULE_SET_START = 54
+    IRQ_CONTROL_GET = 56
+    IRQ_CONTROL_GET_TRIGGER = 57
+    IRQ_CONTROL_GET_IOAPIC = 58
+    IRQ_CONTROL_GET_MSI = 59
     FRAME_MAP = 64
     FRAME_UNMAP = 65
     FRAME_MAP_IN = 66
+    FRAME_GET_ADDRESS = 67
+    IOPORT_CONTROL_ISSUE = 72
+    IOPORT_IN = 73
+    IOPORT_OUT = 74
     PD_CLIENT = 80
     PD_LOOKUP = 81
     PD_GET_WORK = 82
@@ -224,6 +236,7 @@ class Inv(IntEnum):
     CPU_CONNECT = 100
     RESSPC_CONNECT = 101
     DEVICE_CLAIM = 112
+    DEVICE_PORTS = 113
     ADS_ATTACH = 120
     ADS_DETACH = 121
     ADS_LIST = 122
@@ -269,6 +282,19 @@ DOMAIN_DURATION_MAX = (1 << 56) - 1
 UNTYPED_BITS_MIN, UNTYPED_BITS_MAX = 4, 47
 RETYPE_MAX = 256
 """Objects one Retype makes at most."""
+IRQ_MAX = 127
+"""The highest interrupt number. A UART's is its place in the manifest's `uarts`, a timer's its
+place in `timers` above FIRST_TIMER_IRQ; the manifest's `irqs` are any others."""
+UARTS_MAX, TIMERS_MAX, FIRST_TIMER_IRQ = 16, 8, 16
+PORT_MAX = 0xFFFF
+"""The highest I/O port."""
+TIMER_PORT, TIMER_PORTS = 0x40, 16
+"""First port of the first timer, and how many each has: its registers, little-endian."""
+TIMER_RELOAD, TIMER_CONTROL, TIMER_STATUS, TIMER_COUNT, TIMER_TICKS = 0, 4, 5, 8, 12
+"""Offsets: microseconds (4 bytes); TimerMode, which starts it when written (1 byte); 1 since it
+fired, until it is read (1 byte); microseconds left (4 bytes); how often it fired (4 bytes)."""
+TIMER_MIN = 1000
+"""Microseconds a timer takes at least, whatever its reload register says."""
 NOTIFICATION_TYPE = 255
 """Type byte of a badge that is a notification word."""
 WORK_BIT, INTERRUPT_BIT = 1 << 0, 1 << 1
@@ -313,6 +339,14 @@ UNKNOWN_SYSCALL_REGISTERS = (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17
 the number of the call follows them."""
 USER_EXCEPTION_REGISTERS = (0, 1, 2)
 """The same of a USER_EXCEPTION message (rip, rsp, rflags); number and code follow them."""
+
+
+class TimerMode(IntEnum):
+    """What is written to a timer's control register."""
+
+    STOP = 0
+    ONE_SHOT = 1
+    PERIODIC = 2
 
 
 class FaultLabel(IntEnum):

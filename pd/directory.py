@@ -17,10 +17,13 @@ from caplab.pd.objects import (
     DomainSet,
     Endpoint,
     EpService,
+    IoPortControl,
+    IrqControl,
     MoService,
     PdCap,
     PdService,
     SpaceService,
+    Timer,
     Untyped,
 )
 from caplab.pd.objects.domain import MANAGED
@@ -34,6 +37,8 @@ C = TypeVar("C", bound=Capability)
 RDE, UNTYPED = "rde:", "untyped"
 """How the names of RDEs and of a PD's own untypeds begin."""
 DOMAIN = "domain"
+IRQS, IOPORTS, RANGES = "irqs", "ioports", "ranges"
+"""Names of what of the machine no device stands for; of more than one range, the first."""
 SERVICES: Mapping[str, type[Capability]] = MappingProxyType(
     {
         "pd": PdService,
@@ -96,6 +101,9 @@ def _line(kind: type[Capability], name: str) -> str:
     """The manifest line that would have given the PD this capability."""
     lines: dict[type[Capability], Callable[[], str]] = {
         Device: lambda: f"devices: [{name}]",
+        Timer: lambda: f"devices: [{name}]",
+        IrqControl: lambda: f"devices: [{name}]",
+        IoPortControl: lambda: f"devices: [{name}]",
         PdService: lambda: f"rdes: [{name.removeprefix(RDE)}]",
         SpaceService: lambda: f"rdes: [{name.removeprefix(RDE)}]",
         DomainSet: lambda: f"rdes: [{name.removeprefix(RDE)}]",

@@ -40,6 +40,8 @@ from caplab.pd.objects import (
     DomainSet,
     Endpoint,
     EpService,
+    IoPortControl,
+    IrqControl,
     Memory,
     MoService,
     Notification,
@@ -48,6 +50,7 @@ from caplab.pd.objects import (
     PdService,
     SpaceService,
     Tcb,
+    Timer,
     Untyped,
 )
 from caplab.pd.objects.capability import slots_of
@@ -160,8 +163,27 @@ class Env:
         return directory.find(self, Untyped, name)
 
     def device(self, name: str) -> Device:
-        """A device of the manifest's `devices`. Raises MissingCap."""
+        """A UART of the manifest's `devices`. Raises MissingCap."""
         return directory.find(self, Device, name)
+
+    def timer(self, name: str) -> Timer:
+        """A timer of the manifest's `devices`. Raises MissingCap."""
+        return directory.find(self, Timer, name)
+
+    def irqs(self) -> IrqControl:
+        """The right to any interrupt line (`devices: [irqs]`). Raises MissingCap."""
+        return directory.find(self, IrqControl, directory.IRQS)
+
+    def ioports(self) -> IoPortControl:
+        """The right to any I/O ports (`devices: [ioports]`). Raises MissingCap."""
+        return directory.find(self, IoPortControl, directory.IOPORTS)
+
+    def ranges(self) -> list[Untyped]:
+        """The device memory of the manifest's `ranges` (`devices: [ranges]`): an untyped per
+        power of two, in the order of their addresses. None, when it was given none.
+        """
+        found = directory.of_kind(self, Untyped, directory.RANGES)
+        return sorted(found.values(), key=lambda one: one.info().address)
 
     @overload
     def rde(self, name: Literal["pd"]) -> PdService: ...  # type: ignore[overload-overlap]

@@ -274,6 +274,14 @@ def untyped_retype(
     )
 
 
+def untyped_info(transport: Transport, cptr: int) -> Answer:
+    """Say where an untyped lies and how much of it is left.
+
+    seL4: seL4_BootInfo, untypedList
+    """
+    return invoke_words(transport, cptr, 45, (), ())
+
+
 def cnode_delete(transport: Transport, cptr: int, index: int, depth: int) -> Answer:
     """Empty a slot; deleting the last capability to an object destroys the object.
 
@@ -299,7 +307,7 @@ def cnode_save_caller(transport: Transport, cptr: int, index: int, depth: int) -
 
 
 def irq_ack(transport: Transport, cptr: int) -> Answer:
-    """Unmask the line, so that the next input interrupts again.
+    """Unmask the line, so that it interrupts again; at once, if it was raised meanwhile.
 
     seL4: seL4_IRQHandler_Ack
     """
@@ -320,6 +328,100 @@ def irq_clear(transport: Transport, cptr: int) -> Answer:
     seL4: seL4_IRQHandler_Clear
     """
     return invoke_words(transport, cptr, 50, (), ())
+
+
+def irq_control_get(
+    transport: Transport, cptr: int, irq: int, index: int, depth: int, root: int
+) -> Answer:
+    """Make the capability to the handler of an interrupt line, which exists once.
+
+    seL4: seL4_IRQControl_Get
+    """
+    return invoke_words(transport, cptr, 56, (irq, index, depth), (root,))
+
+
+def irq_control_get_trigger(
+    transport: Transport, cptr: int, irq: int, trigger: int, index: int, depth: int, root: int
+) -> Answer:
+    """The same, and say whether the line is level- (0) or edge-triggered (1).
+
+    seL4: seL4_IRQControl_GetTrigger
+    """
+    return invoke_words(transport, cptr, 57, (irq, trigger, index, depth), (root,))
+
+
+def irq_control_get_ioapic(
+    transport: Transport,
+    cptr: int,
+    index: int,
+    depth: int,
+    ioapic: int,
+    pin: int,
+    level: int,
+    polarity: int,
+    vector: int,
+    root: int,
+) -> Answer:
+    """Route a pin of an I/O APIC to an interrupt line (`vector`), and make its handler.
+
+    seL4: seL4_IRQControl_GetIOAPIC
+    """
+    return invoke_words(
+        transport, cptr, 58, (index, depth, ioapic, pin, level, polarity, vector), (root,)
+    )
+
+
+def irq_control_get_msi(
+    transport: Transport,
+    cptr: int,
+    index: int,
+    depth: int,
+    pci_bus: int,
+    pci_dev: int,
+    pci_func: int,
+    handle: int,
+    vector: int,
+    root: int,
+) -> Answer:
+    """Let a PCI device's messages raise an interrupt line (`vector`), and make its handler.
+
+    seL4: seL4_IRQControl_GetMSI
+    """
+    return invoke_words(
+        transport, cptr, 59, (index, depth, pci_bus, pci_dev, pci_func, handle, vector), (root,)
+    )
+
+
+def ioport_control_issue(
+    transport: Transport,
+    cptr: int,
+    first_port: int,
+    last_port: int,
+    index: int,
+    depth: int,
+    root: int,
+) -> Answer:
+    """Make the capability to a row of ports; each port is somebody's only once.
+
+    seL4: seL4_X86_IOPortControl_Issue
+    """
+    return invoke_words(transport, cptr, 72, (first_port, last_port, index, depth), (root,))
+
+
+def ioport_in(transport: Transport, cptr: int, port: int, width: int) -> Answer:
+    """Read the registers at a port.
+
+    seL4: seL4_X86_IOPort_In8, seL4_X86_IOPort_In16, seL4_X86_IOPort_In32
+    """
+    return invoke_words(transport, cptr, 73, (port, width), ())
+
+
+def ioport_out(transport: Transport, cptr: int, port: int, width: int, data: int) -> Answer:
+    """Write the registers at a port; of `data` only as many bytes count as `width` says.
+
+    seL4: seL4_X86_IOPort_Out8, seL4_X86_IOPort_Out16, seL4_X86_IOPort_Out32
+    """
+    return invoke_words(transport, cptr, 74, (port, width, data), ())
 
 
 def domain_set_set(transport: Transport, cptr: int, domain: int, tcb: int) -> Answer:
@@ -370,6 +472,14 @@ def frame_map_in(transport: Transport, cptr: int, vaddr: int, rights: int, vspac
     seL4: seL4_X86_Page_Map
     """
     return invoke_words(transport, cptr, 66, (vaddr, rights), (vspace,))
+
+
+def frame_get_address(transport: Transport, cptr: int) -> Answer:
+    """Say where a frame lies in physical memory.
+
+    seL4: seL4_X86_Page_GetAddress
+    """
+    return invoke_words(transport, cptr, 67, (), ())
 
 
 def pd_lookup(
@@ -669,6 +779,16 @@ def device_claim(
     seL4: seL4_IRQControl_Get
     """
     return invoke_map(transport, cptr, 112, {"slot": slot}, (), receive)
+
+
+def device_ports(
+    transport: Transport, cptr: int, *, slot: Any, receive: SlotPath | None = None
+) -> Answer:
+    """Take a device's registers: the capability to its I/O ports, which exists once.
+
+    seL4: seL4_X86_IOPortControl_Issue
+    """
+    return invoke_map(transport, cptr, 113, {"slot": slot}, (), receive)
 
 
 def ads_attach(

@@ -51,6 +51,10 @@ class CheckedSystem:
     semantics: str
     scheduler: str
     uarts: tuple[str, ...]
+    timers: tuple[str, ...]
+    irqs: tuple[int, ...]
+    ranges: tuple[tuple[int, int], ...]
+    """First address and bytes of each."""
     cpus: tuple[int, ...] | None
     exit_code_from: str | None
     confinement: str

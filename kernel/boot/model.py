@@ -22,7 +22,14 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from caplab.kernel.abi import PAGE_SIZE, PRIORITY_DEFAULT, PRIORITY_MAX
+from caplab.kernel.abi import (
+    IRQ_MAX,
+    PAGE_SIZE,
+    PRIORITY_DEFAULT,
+    PRIORITY_MAX,
+    TIMERS_MAX,
+    UARTS_MAX,
+)
 
 NAME_RULE = "a letter, then letters, digits, - and _, at most 31 in all"
 SYSTEM_RULE = "a letter or digit, then letters, digits, -, _ and ., at most 63 in all"
@@ -32,6 +39,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,30}$"
 """Of a PD, a UART, or a name in a PD's environment: it becomes file and process names."""
 SystemName = Annotated[str, StringConstraints(pattern=_SYSTEM_NAME)]
 
+RANGES_MAX = 16
 SIZE_RULE = "a whole number of bytes, or one of KiB, MiB or GiB, as in 16KiB"
 SIZE_MAX = 1 << 30
 _SIZE = re.compile(r"([0-9]{1,19})(KiB|MiB|GiB)?")
@@ -189,6 +197,15 @@ class Restart(BaseModel):
     )
 
 
+class Range(BaseModel):
+    """Device memory."""
+
+    model_config = _SHUT
+
+    address: int = Field(description="the first physical address, of a page: 0x10440000")
+    size: Size = Field(description="how much, rounded up to a page")
+
+
 class Defaults(BaseModel):
     """`pd.yaml` beside a program: what a PD that runs it has unless its manifest says otherwise."""
 
@@ -201,7 +218,9 @@ class Defaults(BaseModel):
     rdes: list[Literal["pd", "resspc", "mo", "ep", "ads", "vmr", "cpu", "domain"]] = _names(
         "root-task services it may ask for"
     )
-    devices: list[Name] = _names("the UARTs it drives")
+    devices: list[Name] = _names(
+        "the UARTs and timers it drives; irqs, ioports, ranges: any line, any port, device memory"
+    )
     threads: int = Field(default=1, ge=1, le=32, description="how many TCBs it has")
     role: Literal["server", "client"] | None = Field(
         default=None,
@@ -267,7 +286,9 @@ class Keys(BaseModel):
     semantics: Literal["lab", "sel4"] = Field(
         default="lab", description="lab explains every silence; sel4 keeps it, as the kernel does"
     )
-    uarts: list[Name] = Field(default=[], max_length=16, description="the UARTs of the machine")
+    uarts: list[Name] = Field(
+        default=[], max_length=UARTS_MAX, description="the UARTs of the machine"
+    )
     cpus: list[Annotated[int, Field(ge=0)]] | None = Field(
         default=None, min_length=1, description="CPUs of the host all its processes run on"
     )
@@ -287,9 +308,15 @@ class Keys(BaseModel):
     cleanup: Cleanup | None = Field(
         default=None, description="how far a death spreads along dependencies"
     )
-    irqs: Annotated[Any, NotBuilt("interrupts that an operator raises")] = None
-    timers: Annotated[Any, NotBuilt("timer devices")] = None
-    ranges: Annotated[Any, NotBuilt("device memory at physical addresses")] = None
+    irqs: list[Annotated[int, Field(ge=0, le=IRQ_MAX)]] = Field(
+        default=[], description="interrupt lines that an operator raises: caplab irq N"
+    )
+    timers: list[Name] = Field(
+        default=[], max_length=TIMERS_MAX, description="the timers of the machine"
+    )
+    ranges: list[Range] = Field(
+        default=[], max_length=RANGES_MAX, description="device memory at physical addresses"
+    )
 
 
 def not_built(keys: type[BaseModel], name: str) -> NotBuilt | None:

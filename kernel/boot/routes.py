@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from caplab.kernel.abi import FAULT_HANDLER, FIRST_DYNAMIC_TYPE, LAST_DYNAMIC_TYPE
 from caplab.kernel.boot.entries import Entry
+from caplab.kernel.boot.machine import Machine
 from caplab.kernel.boot.model import Keys
 from caplab.kernel.boot.problems import ENOUGH, Note, Place, Problem, listing, meant
 from caplab.kernel.boot.programs import shown
@@ -16,6 +17,7 @@ from caplab.kernel.boot.shape import Shape
 from caplab.kernel.boot.signature import Misfit, Signature, misfits
 from caplab.kernel.boot.yaml_marks import Step
 from caplab.kernel.confine.level import Level
+from caplab.kernel.root.machine import RANGES
 from caplab.kernel.root.pd import NAMES_MAX, names_given
 
 TYPES_MAX = LAST_DYNAMIC_TYPE - FIRST_DYNAMIC_TYPE + 1
@@ -27,6 +29,7 @@ class Routes:
     def __init__(self, shape: Shape, keys: Keys, pds: dict[str, Entry]) -> None:
         self.shape, self.keys, self.pds = shape, keys, pds
         self.document, self.problems = shape.document, shape.problems
+        self.machine = Machine(shape, keys, pds, self._add)
         declared = self.document.data["pds"]
         self.declared: dict[str, None] = dict.fromkeys(declared)
         """Every name under `pds`, those refused for something else included."""
@@ -51,7 +54,9 @@ class Routes:
                     judge(pd)
 
     def _system(self) -> None:
-        self._unique(("uarts",), self.keys.uarts)
+        self.machine.judge()
+        for key in ("uarts", "timers", "irqs"):
+            self._unique((key,), getattr(self.keys, key))
         self._unique(("cpus",), self.keys.cpus or ())
         ours = sorted(os.sched_getaffinity(0))
         for index, cpu in enumerate(self.keys.cpus or ()):
@@ -111,22 +116,7 @@ class Routes:
     def _devices(self, pd: Entry) -> None:
         self._unique(("pds", pd.name, "devices"), pd.keys.devices)
         self._unique(("pds", pd.name, "rdes"), pd.keys.rdes)
-        if ("uarts",) in self.shape.dropped:
-            return
-        uarts = self.keys.uarts
-        for index, device in enumerate(pd.value("devices")):
-            if device in uarts:
-                continue
-            at, notes = pd.given("devices", index)
-            near = meant(device, uarts)
-            fix = f"write {near}" if near else f"write  uarts: [{', '.join([*uarts, device])}]"
-            message = f"`{pd.name}` drives `{device}`, and there is no such UART"
-            if uarts:
-                there = self.document.place(("uarts",), key=True)
-                notes = (*notes, Note(f"declared here: {listing(dict.fromkeys(uarts))}", there))
-            else:
-                notes = (*notes, Note("the system declares no UART"))
-            self._add("CL023", message, at, fix, notes)
+        self.machine.driven(pd)
 
     def _type(self, pd: Entry) -> None:
         """Each type of resource needs a code; spaces of one type share it."""
@@ -150,7 +140,8 @@ class Routes:
         keys = ("rdes", "devices", "serves", "threads", "untyped")
         lists = {"uses": pd.keys.uses, "manages": pd.keys.manages}
         given = {key: pd.value(key) for key in keys}
-        names = names_given({**given, **lists, "faults": pd.keys.faults})
+        ranges = self.machine.more_names if RANGES in given["devices"] else 0
+        names = names_given({**given, **lists, "faults": pd.keys.faults}) + ranges
         if names > NAMES_MAX:
             longest = max(lists, key=lambda key: len(lists[key]))
             message = f"`{pd.name}` would begin with {names} capabilities, and has room for"

@@ -202,6 +202,21 @@ class Running:
         words: Answer = {"pd": pd, "how": how}
         return self._about(pd, "crash", words if after is None else {**words, "after": after})
 
+    def irq(self, number: int) -> Answer:
+        """Raise an interrupt line: `{"irq", "pd", "delivered", "pending"}`.
+
+        Pending: the line is masked, and its driver hears of it when it acknowledges the last one.
+        Raises RequestRefused: no such line, or nobody to tell.
+        """
+        return self.control.ask("irq", irq=number)
+
+    def irqs(self) -> list[Answer]:
+        """The interrupt lines: `{"irq", "device", "pd", "route", "state"}`, the state free,
+        unbound (no notification), open, masked or pending.
+        """
+        rows: list[Answer] = self.control.ask("irq")["irqs"]
+        return rows
+
     def suspend(self, pd: str) -> Row:
         """Stop every TCB of the PD until `resume`."""
         return Row.of(self._about(pd, "suspend", {"pd": pd}))

@@ -19,6 +19,7 @@ from caplab.kernel.boot.model import (
     Defaults,
     Keys,
     PdKeys,
+    Range,
     Restart,
     not_built,
 )
@@ -168,9 +169,10 @@ class Shape:
         if self.document.file.endswith("pd.yaml"):
             level = other = Defaults
         key, owner = str(path[-1]), "of a PD" if level is PdKeys else "here"
-        if path[-2:-1] and (within := _PARTS.get(path[-2])) is not None:
+        owners = [step for step in path[:-1] if isinstance(step, str)]
+        if owners and (within := _PARTS.get(owners[-1])) is not None:
             level = other = within
-            owner = f"of `{path[-2]}`"
+            owner = f"of `{owners[-1]}`"
         message = f"there is no key `{key}` {owner}"
         near = meant(key, level.model_fields)
         fix = (
@@ -187,6 +189,9 @@ class Shape:
         if path == ("pds",):
             fix = "write  pds: {hello: {run: clients.hello}}"
             self._add("CL011", "the manifest has no `pds`", path, fix)
+        elif path[0] == "ranges":
+            message = f"a member of `ranges` has no `{path[-1]}`"
+            self._add("CL011", message, path[:-1], f"write  {RANGE_FIX}")
         else:
             fix = "add  run: servers.NAME, clients.NAME, ./file.py, ./folder or package.module:main"
             self._add("CL011", f"`{path[1]}` has no `run`: it names no program", path, fix, True)
@@ -308,10 +313,13 @@ def _keys_fix(key: str, text: str) -> str:
         return "write  cleanup: {pd_depth: 0, space_depth: 0}"
     if key == "restart":
         return "write  restart: on-failure"
+    if key.isdigit():
+        return f"write  {RANGE_FIX}"
     return f"write  {key}: {{run: {text}}}"
 
 
-_PARTS: dict[Step, type[BaseModel]] = {"cleanup": Cleanup, "restart": Restart}
+RANGE_FIX = "ranges: [{address: 0x10440000, size: 4KiB}]"
+_PARTS: dict[Step, type[BaseModel]] = {"cleanup": Cleanup, "restart": Restart, "ranges": Range}
 """Keys with keys of their own."""
 _WORDS = {
     "serves": "write endpoint or {space: TYPE}",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from caplab.kernel.abi import FRAME_BITS_MIN, PAGE_SIZE, ObjectType, Rights, Status
+from caplab.kernel.abi import FRAME_BITS_MIN, PAGE_SIZE, WORD, ObjectType, Rights, Status
 from caplab.kernel.core import message
 from caplab.kernel.core.cap import Cap, Cause, Slot
 from caplab.kernel.core.effects import DestroySegment, GrantSegment, MapPages, WithdrawSegment
@@ -91,6 +91,19 @@ def map_frame(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         mo.granted[pd] = writable
         k.effects.append(GrantSegment(mo.number, pd, writable))
     return Result(body=mo.name.encode(), label=mo.pages * PAGE_SIZE)
+
+
+def get_address(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Say where a frame lies in physical memory.
+
+    seL4:    seL4_X86_Page_GetAddress
+    Object:  FRAME
+    Answer:  the address
+    Differs: the address is pretended, as all physical ones here
+    """
+    base = cap.obj.base
+    assert base is not None, "every frame is made of an untyped"
+    return Result(body=WORD.pack(base))
 
 
 def map_in(k: Kernel, caller: TCB, cap: Cap) -> Outcome:

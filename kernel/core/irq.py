@@ -1,4 +1,8 @@
-"""Interrupt handlers: a device line that signals a notification and stays masked until Ack."""
+"""Interrupt lines and their handlers: a line signals a notification and stays masked until Ack.
+
+What arrives while a line is masked is not lost: it is delivered at the Ack, once, however often it
+arrived. A line without a handler hears nothing.
+"""
 
 from __future__ import annotations
 
@@ -19,28 +23,47 @@ if TYPE_CHECKING:
 class IRQ:
     """One interrupt line. `slot` holds the kernel's own copy of the notification to signal."""
 
-    __slots__ = ("holder", "masked", "name", "number", "refs", "slot")
+    __slots__ = ("cable", "holders", "masked", "name", "number", "pending", "refs", "route", "slot")
 
-    def __init__(self, number: int, name: str, slot: Slot) -> None:
+    def __init__(self, number: int, name: str, slot: Slot, cable: bool = False) -> None:
         self.number = number
         self.name = name
+        """Of the device that raises it; empty for a line that only an operator raises."""
         self.refs = 0
         self.masked = True
+        self.pending = False
+        """It was raised while it was masked."""
         self.slot = slot
-        self.holder = ""
-        """Name of the PD that claimed the line, for people who look."""
+        self.cable = cable
+        """The host watches something for it, and masks it by itself."""
+        self.route = ""
+        """How its handler was asked for, for people who look."""
+        self.holders: dict[str, int] = {}
+        """Capabilities to its handler, by name of the PD, the latest to get one last."""
+
+    @property
+    def holder(self) -> str:
+        """The PD that drives the line, for people who look."""
+        return next(reversed(self.holders), "")
 
 
 def attach(k: Kernel, slot: Slot, cap: Cap) -> None:
-    cap.obj.refs += 1
+    irq: IRQ = cap.obj
+    irq.refs += 1
+    name = slot.cnode.pd.name
+    irq.holders[name] = irq.holders.pop(name, 0) + 1
 
 
 def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
     """Deleting the last capability frees the line for the next claim."""
     irq: IRQ = cap.obj
     irq.refs -= 1
+    name = slot.cnode.pd.name
+    irq.holders[name] -= 1
+    if not irq.holders[name]:
+        del irq.holders[name]
     if irq.refs == 0:
-        irq.holder = ""
+        irq.pending, irq.route = False, ""
         forget(k, irq, cause)
 
 
@@ -50,23 +73,36 @@ def forget(k: Kernel, irq: IRQ, cause: Cause) -> None:
 
 
 def arrive(k: Kernel, irq: IRQ) -> None:
-    """The line is readable. The host has masked it; with nobody to tell it stays so."""
+    """The line was raised; if the host watches it, it has masked it."""
+    if irq.refs and (irq.masked or irq.slot.cap is None):
+        irq.pending = True
+        irq.masked = True
+        return
     irq.masked = True
+    if irq.slot.cap is not None:
+        _deliver(k, irq)
+
+
+def _deliver(k: Kernel, irq: IRQ) -> None:
+    irq.pending = False
     target = irq.slot.cap
-    if target is not None:
-        notifications.raise_signal(k, target.obj, target.badge)
+    assert target is not None
+    notifications.raise_signal(k, target.obj, target.badge)
 
 
 def ack(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
-    """Unmask the line, so that the next input interrupts again.
+    """Unmask the line, so that it interrupts again; at once, if it was raised meanwhile.
 
     seL4:   seL4_IRQHandler_Ack
     Object: IRQ_HANDLER
     """
     irq: IRQ = cap.obj
-    if irq.masked:
+    if irq.pending and irq.slot.cap is not None:
+        _deliver(k, irq)
+    elif irq.masked:
         irq.masked = False
-        k.effects.append(Unmask(irq.number))
+        if irq.cable:
+            k.effects.append(Unmask(irq.number))
     return OK
 
 

@@ -16,6 +16,7 @@ from caplab.kernel.abi import ObjectType
 if TYPE_CHECKING:
     from caplab.kernel.core.cap import Cap, Slot
     from caplab.kernel.core.cnode import CNode
+    from caplab.kernel.core.irq import IRQ
     from caplab.kernel.core.kernel import Kernel
     from caplab.kernel.core.tcb import TCB
 
@@ -27,7 +28,7 @@ def describe(k: Kernel) -> dict[str, Any]:
         "numbers": sorted(k.numbers.items()),
         "tcbs": [_tcb(k.tcbs[number]) for number in sorted(k.tcbs)],
         "cspaces": [_cspace(cnode) for cnode in k.cnodes],
-        "irqs": [(line.number, line.masked, line.refs) for _, line in sorted(k.irqs.items())],
+        "irqs": [_irq(line) for _, line in sorted(k.irqs.items())],
         "domains": k.domains.describe(),
         "gate": k.gate.describe() if k.gate is not None else [],
         "jobs": [type(job).__name__ for job in k.jobs],
@@ -57,6 +58,10 @@ def _tcb(tcb: TCB) -> list[Any]:
         [tcb.start, tcb.fresh, tcb.fault_ep, *tcb.registers],
         [] if tcb.fault is None else [*tcb.fault.words, tcb.fault.label, tcb.fault.outside],
     ]
+
+
+def _irq(line: IRQ) -> list[Any]:
+    return [line.number, line.masked, line.pending, line.refs, line.route]
 
 
 def _cspace(cnode: CNode) -> list[Any]:

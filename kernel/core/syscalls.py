@@ -7,9 +7,7 @@ Root-task objects stand here too, which makes this the one file of `core` that i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple
 
 from caplab.kernel.abi import Inv, ObjectType, Sys
 from caplab.kernel.core import (
@@ -18,7 +16,9 @@ from caplab.kernel.core import (
     domain,
     endpoint,
     frame,
+    ioport,
     irq,
+    irq_control,
     notification,
     priority,
     registers,
@@ -26,8 +26,7 @@ from caplab.kernel.core import (
     tcb,
     untyped,
 )
-from caplab.kernel.core.cap import Cap
-from caplab.kernel.core.outcome import Outcome
+from caplab.kernel.core.rows import Handler, Invocation, Syscall
 from caplab.kernel.root import (
     ads,
     components,
@@ -40,40 +39,6 @@ from caplab.kernel.root import (
     service,
     work_calls,
 )
-
-if TYPE_CHECKING:
-    from caplab.kernel.core.kernel import Kernel
-    from caplab.kernel.core.tcb import TCB
-
-Handler = Callable[["Kernel", "TCB", Cap], Outcome]
-
-
-class Syscall(NamedTuple):
-    """One system call."""
-
-    number: Sys
-    handler: Handler
-    takes_cap: bool = True
-    """Its cptr names a capability, looked up before the handler runs."""
-    silence: str = ""
-    """What seL4 does when there is no such capability: `error` to the caller, nothing at all
-    (empty), or a capability `fault`."""
-
-
-class Invocation(NamedTuple):
-    """One operation of an object: label and arguments as the stub sends them."""
-
-    label: Inv
-    name: str
-    object: ObjectType
-    handler: Handler
-    words: tuple[str, ...] = ()
-    caps: tuple[str, ...] = ()
-    body: str = "words"
-    """`words`, or `msgpack` for a map of named arguments, or `none`."""
-    rest: str = ""
-    """What the words that follow those of `words` are, if any number of them may."""
-
 
 SYSCALLS: tuple[Syscall, ...] = (
     Syscall(Sys.CALL, endpoint.call, silence="error"),
@@ -97,6 +62,7 @@ _DEST = ("dest_index", "dest_depth", "src_index", "src_depth")
 _PATH = ("index", "depth")
 _TCB, _CNODE, _IRQ = ObjectType.TCB, ObjectType.CNODE, ObjectType.IRQ_HANDLER
 _FRAME, _PD, _DOMAIN = ObjectType.FRAME, ObjectType.PD, ObjectType.DOMAIN_SET
+_CONTROL, _PORT = ObjectType.IRQ_CONTROL, ObjectType.IOPORT
 _RESSPC, _ADS, _SERVICE = ObjectType.RESSPC, ObjectType.ADS, ObjectType.SERVICE
 
 INVOCATIONS: tuple[Invocation, ...] = (
@@ -194,6 +160,7 @@ INVOCATIONS: tuple[Invocation, ...] = (
         ("type", "size_bits", "node_index", "node_depth", "node_offset", "num_objects"),
         ("root",),
     ),
+    Invocation(Inv.UNTYPED_INFO, "untyped_info", ObjectType.UNTYPED, untyped.info),
     Invocation(Inv.CNODE_DELETE, "cnode_delete", _CNODE, cnode.delete, _PATH),
     Invocation(Inv.CNODE_REVOKE, "cnode_revoke", _CNODE, cnode.revoke, _PATH),
     Invocation(Inv.CNODE_SAVE_CALLER, "cnode_save_caller", _CNODE, reply.save_caller, _PATH),
@@ -206,6 +173,48 @@ INVOCATIONS: tuple[Invocation, ...] = (
         caps=("notification",),
     ),
     Invocation(Inv.IRQ_CLEAR, "irq_clear", _IRQ, irq.clear),
+    Invocation(
+        Inv.IRQ_CONTROL_GET,
+        "irq_control_get",
+        _CONTROL,
+        irq_control.get,
+        ("irq", *_PATH),
+        ("root",),
+    ),
+    Invocation(
+        Inv.IRQ_CONTROL_GET_TRIGGER,
+        "irq_control_get_trigger",
+        _CONTROL,
+        irq_control.get_trigger,
+        ("irq", "trigger", *_PATH),
+        ("root",),
+    ),
+    Invocation(
+        Inv.IRQ_CONTROL_GET_IOAPIC,
+        "irq_control_get_ioapic",
+        _CONTROL,
+        irq_control.get_ioapic,
+        (*_PATH, "ioapic", "pin", "level", "polarity", "vector"),
+        ("root",),
+    ),
+    Invocation(
+        Inv.IRQ_CONTROL_GET_MSI,
+        "irq_control_get_msi",
+        _CONTROL,
+        irq_control.get_msi,
+        (*_PATH, "pci_bus", "pci_dev", "pci_func", "handle", "vector"),
+        ("root",),
+    ),
+    Invocation(
+        Inv.IOPORT_CONTROL_ISSUE,
+        "ioport_control_issue",
+        ObjectType.IOPORT_CONTROL,
+        ioport.issue,
+        ("first_port", "last_port", *_PATH),
+        ("root",),
+    ),
+    Invocation(Inv.IOPORT_IN, "ioport_in", _PORT, ioport.port_in, ("port", "width")),
+    Invocation(Inv.IOPORT_OUT, "ioport_out", _PORT, ioport.port_out, ("port", "width", "data")),
     Invocation(
         Inv.DOMAIN_SET_SET, "domain_set_set", _DOMAIN, domain.set_domain, ("domain",), ("tcb",)
     ),
@@ -228,6 +237,7 @@ INVOCATIONS: tuple[Invocation, ...] = (
     Invocation(
         Inv.FRAME_MAP_IN, "frame_map_in", _FRAME, frame.map_in, ("vaddr", "rights"), ("vspace",)
     ),
+    Invocation(Inv.FRAME_GET_ADDRESS, "frame_get_address", _FRAME, frame.get_address),
     Invocation(Inv.PD_LOOKUP, "pd_lookup", _PD, pd_calls.lookup, ("name",), body="msgpack"),
     Invocation(Inv.PD_GET_WORK, "pd_get_work", _PD, work_calls.get, body="msgpack"),
     Invocation(Inv.PD_INFO, "pd_info", _PD, pd_calls.info, body="msgpack"),
@@ -311,6 +321,9 @@ INVOCATIONS: tuple[Invocation, ...] = (
         Inv.DEVICE_CLAIM, "device_claim", ObjectType.DEVICE, device.claim, ("slot",), body="msgpack"
     ),
     Invocation(
+        Inv.DEVICE_PORTS, "device_ports", ObjectType.DEVICE, device.ports, ("slot",), body="msgpack"
+    ),
+    Invocation(
         Inv.ADS_ATTACH,
         "ads_attach",
         _ADS,
@@ -364,6 +377,9 @@ OBJECTS: dict[int, ModuleType] = {
     ObjectType.FRAME: frame,
     ObjectType.IRQ_HANDLER: irq,
     ObjectType.DOMAIN_SET: domain,
+    ObjectType.IRQ_CONTROL: irq_control,
+    ObjectType.IOPORT_CONTROL: ioport,
+    ObjectType.IOPORT: ioport,
     ObjectType.PD: pd_calls,
     ObjectType.SERVICE: service,
     ObjectType.DEVICE: device,

@@ -7,6 +7,7 @@ counts the bytes handed out.
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 from caplab.kernel.abi import (
@@ -38,6 +39,7 @@ from caplab.kernel.core.tcb import TCB
 if TYPE_CHECKING:
     from caplab.kernel.core.kernel import Kernel
 
+_INFO = Struct("<4Q")
 RETYPABLE = (
     ObjectType.UNTYPED,
     ObjectType.CNODE,
@@ -128,6 +130,22 @@ def retype(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         made = make(k, caller, kind, size_bits, at + (number << bits), untyped.device)
         k.put(slot, made, source, caller.pd.name)
     return OK
+
+
+def info(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
+    """Say where an untyped lies and how much of it is left.
+
+    seL4:    seL4_BootInfo, untypedList
+    Object:  UNTYPED
+    Answer:  address, size_bits, 1 if it is device memory, bytes left
+    Differs: any holder may ask; seL4 tells its root task of each untyped once, when it boots
+    """
+    untyped: Untyped = cap.obj
+    source = cspace.lookup(caller, caller.request.cptr)
+    assert source is not None
+    used = cap.badge if caps.has_children(source) else 0
+    left = (1 << untyped.bits) - used
+    return Result(body=_INFO.pack(untyped.base, untyped.bits, untyped.device, left))
 
 
 def _refuse_kind(kind: int, size_bits: int) -> Result | None:

@@ -13,13 +13,14 @@ import msgpack
 
 from caplab.kernel.abi import Status
 from caplab.kernel.core import blocking, reach
+from caplab.kernel.core import cap as caps
 from caplab.kernel.core import reply as replies
 from caplab.kernel.core.cap import Cause
 from caplab.kernel.core.effects import Announce, Answer, Kill
 from caplab.kernel.core.outcome import Result
 from caplab.kernel.core.states import DEAD, JOB
 from caplab.kernel.core.sweep import Sweep
-from caplab.kernel.root import ads, cleanup, debug, extract, focus, ledger, work
+from caplab.kernel.root import ads, cleanup, debug, extract, focus, ledger, machine, work
 from caplab.kernel.root.cleanup import Aftermath
 from caplab.kernel.root.pd import regate
 from caplab.kernel.root.report import Report
@@ -105,9 +106,17 @@ class Burial(Sweep):
 
     def run(self, k: Kernel, units: int) -> bool:
         self.root.active = self.pd.report
-        finished = super().run(k, units) and self.after.run(k, k.units)
+        finished = super().run(k, units) and self._take_back(k) and self.after.run(k, k.units)
         self.root.active = None
         return finished
+
+    def _take_back(self, k: Kernel) -> bool:
+        """Delete what is left of the device memory it had: what it made of it for others."""
+        for slot in machine.ranges_of(self.root, self.pd):
+            k.units = self.empty(k, k.units, slot)
+            if caps.has_children(slot):
+                return False
+        return True
 
     def done(self, k: Kernel) -> None:
         super().done(k)

@@ -59,9 +59,10 @@ def begin(k: Kernel, root: RootTask, event: Operator) -> tuple[str, str] | None:
     Returns the code and the sentence of a refusal, or None: the answer comes later.
     """
     uart, to = event.command.get("uart"), event.command.get("to")
-    device = root.devices.get(uart) if isinstance(uart, str) else None
+    uarts = root.machine.uarts
+    device = uarts.get(uart) if isinstance(uart, str) else None
     if device is None:
-        return "no-uart", f"no UART `{uart}`; there are: {', '.join(root.devices) or 'none'}"
+        return "no-uart", f"no UART `{uart}`; there are: {', '.join(uarts) or 'none'}"
     server = root.latest.get(device.irq.holder) if device.irq.refs else None
     if server is None or not server.alive:
         return "no-server", f"nobody drives `{uart}` now"

@@ -10,9 +10,10 @@ from caplab.kernel.abi import ObjectType, Rights, Status
 from caplab.kernel.core import blocking
 from caplab.kernel.core.cap import Cap, Cause
 from caplab.kernel.core.effects import Answer, Continue, Kill
+from caplab.kernel.core.irq import arrive
 from caplab.kernel.core.outcome import Result
 from caplab.kernel.core.states import DEAD, RUNNING
-from caplab.kernel.root import caps, death, extract, focus, look, pd, space, stop, writing
+from caplab.kernel.root import caps, death, extract, focus, look, machine, pd, space, stop, writing
 from caplab.kernel.root.death import signal_name, signal_number
 from caplab.kernel.root.pd import PD, Arm, regate
 from caplab.kernel.root.report import Report
@@ -320,6 +321,28 @@ def _focus(k: Kernel, root: RootTask, event: Operator) -> None:
         refuse(k, event, *refused)
 
 
+def _irq(k: Kernel, root: RootTask, event: Operator) -> None:
+    """Raise an interrupt line by hand; without a number, tell of all lines."""
+    number = event.command.get("irq")
+    if number is None:
+        k.effects.append(Answer(event.request, {"irqs": machine.rows(k)}))
+        return
+    line = k.irqs.get(number) if type(number) is int else None
+    if line is None:
+        there = ", ".join(map(machine.named, k.irqs.values())) or "none"
+        refuse(k, event, "no-such-irq", f"no interrupt `{number}`; there are: {there}")
+    elif not line.refs:
+        why = f"nobody has the handler of interrupt {machine.named(line)}"
+        refuse(k, event, "irq-free", why)
+    elif line.slot.cap is None:
+        why = f"`{line.holder}` has the handler of interrupt {machine.named(line)}"
+        refuse(k, event, "irq-unbound", f"{why}, and has set no notification for it to signal")
+    else:
+        told = {"irq": number, "pd": line.holder, "delivered": not line.masked}
+        k.effects.append(Answer(event.request, {**told, "pending": line.masked}))
+        arrive(k, line)
+
+
 _COMMANDS: dict[str, Callable[[Kernel, RootTask, Operator], None]] = {
     "ps": _ps,
     "caps": _caps,
@@ -327,6 +350,7 @@ _COMMANDS: dict[str, Callable[[Kernel, RootTask, Operator], None]] = {
     "crash": _crash,
     "focus": _focus,
     "graph": _graph,
+    "irq": _irq,
     "restart": _restart,
     "suspend": _suspend,
     "resume": _resume,

@@ -132,6 +132,8 @@ class PD(Record):
         self.report: Report | None = None
         self.refs = 0
         """Capabilities to it; one that was never started ends with the last but its own."""
+        self.registers: list[str] = []
+        """Devices it drives whose register the host hands it."""
         self.users: list[PD] = []
         """PDs whose manifest entry uses this one; they are stopped before it."""
         self.calls_ended = 0
@@ -261,8 +263,7 @@ def create(
         else:
             cap = Cap(ObjectType.SERVICE, root.services[service], Rights.ALL)
         give(k, pd, f"rde:{service}", cap, None, "root")
-    for device in spec.get("devices") or ():
-        give(k, pd, device, Cap(ObjectType.DEVICE, root.devices[device], Rights.ALL), None, "root")
+    pd.registers = root.give_devices(k, pd)
     for arm in spec.get("arms") or ():
         pd.arms.append(Arm(arm["action"], arm["how"], arm.get("after")))
     regate(pd)
@@ -374,7 +375,7 @@ def spawn(k: Kernel, pd: PD) -> None:
                 "args": spec.get("args") or {},
                 "path": spec.get("path") or [],
                 "tcbs": [tcb.number for tcb in pd.tcbs],
-                "devices": list(spec.get("devices") or ()),
+                "devices": pd.registers,
                 "confinement": spec.get("confinement"),
                 "traced": pd.traced,
                 "debug": bool(spec.get("debug")),

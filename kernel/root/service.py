@@ -20,7 +20,7 @@ from caplab.kernel.core import cap as caps
 from caplab.kernel.core import cspace
 from caplab.kernel.core.cap import Cap, Cause, Slot
 from caplab.kernel.core.outcome import Outcome, Result, error
-from caplab.kernel.root import bodies, connect, holds, ledger, pd, space
+from caplab.kernel.root import bodies, connect, holds, ledger, machine, pd, space
 
 if TYPE_CHECKING:
     from caplab.kernel.core.kernel import Kernel
@@ -61,12 +61,12 @@ def create_pd(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 
     Object:    SERVICE pd
     Arguments: name; run (as in a manifest); args: keyword arguments of main; threads; devices:
-        names of devices the caller has; serves: `endpoint`, a map that names the type of the
-        space it serves (`space`), or nothing; path: code roots, the caller's when left out;
-        faults: pointer to an endpoint that the PD's faults go to, with the badge they have there;
-        untyped: pointer to untyped memory of the caller's, which pays for what the PD makes and
-        can be used again when that is gone; ads: pointer to the address space that it shares,
-        otherwise it has one of its own; receive slot: where the PD capability goes
+        names of devices the caller has, device memory apart; serves: `endpoint`, a map that names
+        the type of the space it serves (`space`), or nothing; path: code roots, the caller's when
+        left out; faults: pointer to an endpoint that the PD's faults go to, with the badge they
+        have there; untyped: pointer to untyped memory of the caller's, which pays for what the PD
+        makes and can be used again when that is gone; ads: pointer to the address space that it
+        shares, otherwise it has one of its own; receive slot: where the PD capability goes
     Answer:    pd: its number; endpoint: slot of the master copy of the endpoint it serves, or 0;
         space: number of the space it serves, or 0; rde: slot of the caller's RDE for it, or 0;
         ads: number of its address space
@@ -204,7 +204,7 @@ def _refusal(k: Kernel, root: RootTask, creator: PD, arguments: dict[str, Any]) 
     if threads is not None and not 1 <= threads <= pd.MAX_TCBS:
         return error(Status.RANGE_ERROR, 1, pd.MAX_TCBS)
     devices = arguments["devices"] or []
-    known = creator.spec.get("devices") or ()
+    known = [name for name in creator.spec.get("devices") or () if name != machine.RANGES]
     if any(device not in known for device in devices) or len(set(devices)) < len(devices):
         return error(Status.INVALID_ARGUMENT, 4)
     if not _servable(root, arguments["serves"]):

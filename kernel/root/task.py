@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from caplab.kernel.abi import FAULT_HANDLER, FIRST_DYNAMIC_TYPE, FIRST_SPACE, Status, Sys
 from caplab.kernel.core import gate
 from caplab.kernel.core.effects import Announce, Answer, Kill, Stop
-from caplab.kernel.core.irq import IRQ
 from caplab.kernel.core.outcome import Outcome, Result
 from caplab.kernel.core.states import INACTIVE
 from caplab.kernel.core.tcb import TCB
+from caplab.kernel.core.timer import Timer
 from caplab.kernel.root import (
     ads,
     connect,
@@ -26,6 +26,7 @@ from caplab.kernel.root import (
     holds,
     ledger,
     look,
+    machine,
     operator,
     pd,
     restart,
@@ -35,7 +36,7 @@ from caplab.kernel.root import (
     work,
 )
 from caplab.kernel.root.ads import ADS
-from caplab.kernel.root.device import Device
+from caplab.kernel.root.machine import Machine
 from caplab.kernel.root.pd import PD, regate
 from caplab.kernel.root.report import Report
 from caplab.kernel.root.service import SERVICES, Service
@@ -69,7 +70,7 @@ class RootTask:
         self.latest: dict[str, PD] = {}
         """The newest PD of each name."""
         self.services: dict[str, Service] = {}
-        self.devices: dict[str, Device] = {}
+        self.machine = Machine()
         self.spaces: dict[int, Space] = {}
         """Resource spaces by number, oldest first."""
         self.types: dict[str, int] = {}
@@ -108,7 +109,7 @@ class RootTask:
 
     def take_memory(self, bits: int) -> int:
         """The address of the next free range of this size, aligned to it."""
-        base = -(-self.memory_used // (1 << bits)) << bits
+        base = machine.around(self.machine.holes, self.memory_used, bits)
         self.memory_used = base + (1 << bits)
         return base
 
@@ -119,6 +120,11 @@ class RootTask:
     def move_in(self, k: Kernel, one: PD, home: ADS | None) -> None:
         """Let a new PD have an address space, its own or another's."""
         ads.enter(k, one, home if home is not None else ads.make(k, None))
+
+    def give_devices(self, k: Kernel, one: PD) -> list[str]:
+        """Give a new PD what it is to drive of the machine; what has a register of the host's."""
+        machine.give(k, self, one)
+        return machine.registers(self, one)
 
     def restart(self, k: Kernel, target: PD, request: int) -> str:
         """An operator wants another generation of a PD; the answer is why not, if so."""
@@ -148,6 +154,7 @@ class RootTask:
             *(look.record(one) for one in self.pds.values()),
             space.describe(self),
             ads.describe(self),
+            self.machine.describe(),
         ]
 
     # -- events -----------------------------------------------------------------------------
@@ -164,10 +171,7 @@ class RootTask:
         self.cleanup = spec.get("cleanup") or {}
         for service in SERVICES:
             self.services[service] = Service(service, self)
-        for number, name in enumerate(spec.get("uarts") or ()):
-            irq = IRQ(number, name, self.new_slot())
-            k.irqs[number] = irq
-            self.devices[name] = Device(name, irq)
+        machine.assemble(k, self, spec)
         armed: dict[str, list[Any]] = {}
         for arm in spec.get("arms") or ():
             armed.setdefault(arm["pd"], []).append(arm)
@@ -213,8 +217,12 @@ class RootTask:
         operator.command(k, self, event)
 
     def expired(self, k: Kernel, timer: Any) -> None:
-        """A timer of ours: a report has waited long enough, or a PD was asked to stop in vain."""
-        if isinstance(timer, Report):
+        """A timer of ours: a report has waited long enough, or a PD was asked to stop in vain; or
+        one of the machine.
+        """
+        if isinstance(timer, Timer):
+            timer.expired(k)
+        elif isinstance(timer, Report):
             death.conclude(k, timer)
         elif isinstance(timer, extract.Extraction):
             extract.too_late(k, self, timer)

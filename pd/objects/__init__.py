@@ -8,13 +8,15 @@ from caplab.pd.objects.device import Device
 from caplab.pd.objects.domain import Child, PdCap, PdService
 from caplab.pd.objects.domain_set import DomainSet
 from caplab.pd.objects.endpoint import Endpoint
-from caplab.pd.objects.irq import Irq
+from caplab.pd.objects.ioport import IoPort, IoPortControl
+from caplab.pd.objects.irq import Irq, IrqControl
 from caplab.pd.objects.memory import Memory
 from caplab.pd.objects.notification import Notification
 from caplab.pd.objects.own_pd import Found, OwnPd, Row, Work
 from caplab.pd.objects.space import Space, SpaceService
 from caplab.pd.objects.tcb import Tcb
-from caplab.pd.objects.untyped import Untyped
+from caplab.pd.objects.timer import Timer, TimerPorts
+from caplab.pd.objects.untyped import Untyped, UntypedInfo
 
 __all__ = [
     "AddressSpace",
@@ -28,7 +30,10 @@ __all__ = [
     "Endpoint",
     "EpService",
     "Found",
+    "IoPort",
+    "IoPortControl",
     "Irq",
+    "IrqControl",
     "Memory",
     "MoService",
     "Notification",
@@ -40,6 +45,9 @@ __all__ = [
     "Space",
     "SpaceService",
     "Tcb",
+    "Timer",
+    "TimerPorts",
     "Untyped",
+    "UntypedInfo",
     "Work",
 ]

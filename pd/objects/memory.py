@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from caplab.kernel.abi import ObjectType, Rights
 from caplab.pd import invocations
+from caplab.pd.ipc import words
 from caplab.pd.objects.capability import Capability
 from caplab.pd.window import Window
 
@@ -34,6 +35,12 @@ class Memory(Capability):
         if not self._size:
             self._grant()
         return self._size
+
+    @property
+    def address(self) -> int:
+        """Its pretended physical address. seL4_X86_Page_GetAddress."""
+        answer = invocations.frame_get_address(self.transport, self.slot)
+        return words(self.checked(answer, "Frame_GetAddress").data)[0]
 
     def map(self) -> Window:
         """Have this PD granted the segment, and open it. Whoever maps closes.

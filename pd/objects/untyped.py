@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from caplab.kernel.abi import ObjectType
 from caplab.pd import invocations
+from caplab.pd.ipc import words
 from caplab.pd.objects.capability import Capability
 from caplab.pd.objects.cnode import CNode
 from caplab.pd.objects.endpoint import Endpoint
 from caplab.pd.objects.memory import Memory
 from caplab.pd.objects.notification import Notification
 from caplab.pd.objects.tcb import Tcb
+
+
+class UntypedInfo(NamedTuple):
+    """Where an untyped lies, and what is left of it."""
+
+    address: int
+    """The first, pretended physical address."""
+    size_bits: int
+    device: bool
+    """Memory of a device: only frames and untypeds are made of it."""
+    left: int
+    """Bytes."""
 
 
 class Untyped(Capability):
@@ -49,6 +62,12 @@ class Untyped(Capability):
                 self.env.slots.free(slot)
             raise
         return [_CLASSES[kind](self.env, slot) for slot in made]
+
+    def info(self) -> UntypedInfo:
+        """Where it lies, and how many bytes are left."""
+        answer = invocations.untyped_info(self.transport, self.slot)
+        address, bits, device, left = words(self.checked(answer, "Untyped_Info").data)
+        return UntypedInfo(address, bits, bool(device), left)
 
     def revoke(self) -> None:
         """Destroy all that was made of it, in every CSpace; its bytes are free again.

@@ -38,6 +38,7 @@ COMMANDS = (
     Command("Break", "suspend", "suspend", "suspend", "stop a PD until `resume`"),
     Command("Break", "resume", "suspend", "resume", "let a suspended PD go on"),
     Command("Break", "restart", "restart", "restart", "start a PD anew, stopping it if it lives"),
+    Command("Break", "irq", "irq", "irq", "raise an interrupt line by hand, or list them"),
     Command("Look", "caps", "caps", "caps", "a PD's capabilities, and where each came from"),
     Command("Look", "trace", "trace", "trace", "a line for each system call, with its answer"),
     Command("Look", "graph", "graph", "graph", "who holds what, and what is built on what"),

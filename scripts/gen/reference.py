@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from caplab.kernel.abi import ObjectType
-from caplab.kernel.core.syscalls import INVOCATIONS, SYSCALLS, Invocation, Syscall
+from caplab.kernel.core.rows import Invocation, Syscall
+from caplab.kernel.core.syscalls import INVOCATIONS, SYSCALLS
 
 OUTPUT = Path(__file__).resolve().parents[2] / "docs" / "reference.md"
 MADE = "<!-- made by `python -m caplab.scripts.gen.reference` from kernel/core/syscalls.py -->"

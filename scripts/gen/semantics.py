@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from caplab.kernel.abi import ObjectType
-from caplab.kernel.core.syscalls import INVOCATIONS, SYSCALLS, Invocation, Syscall
+from caplab.kernel.core.rows import Invocation, Syscall
+from caplab.kernel.core.syscalls import INVOCATIONS, SYSCALLS
 from caplab.scripts.gen.reference import HEADING
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from caplab.kernel.abi import ObjectType
-from caplab.kernel.core.syscalls import INVOCATIONS, Invocation
+from caplab.kernel.core.rows import Invocation
+from caplab.kernel.core.syscalls import INVOCATIONS
 
 RENEWED = (ObjectType.PD,)
 """Objects whose capabilities a restart renews, besides endpoints: their stubs take `renewal`."""

@@ -35,6 +35,9 @@ def test_the_smallest_manifest_gets_every_default(folder: Path) -> None:
         "semantics": "lab",
         "scheduler": "host",
         "uarts": [],
+        "timers": [],
+        "irqs": [],
+        "ranges": [],
         "shm_prefix": "cl.0.",
         "exit_code_from": None,
         "cleanup": None,
@@ -69,7 +72,13 @@ def test_every_key_reaches_the_boot_specification(folder: Path) -> None:
     assert (spec["name"], spec["semantics"], spec["uarts"], spec["exit_code_from"]) == (
         *("every-key.2", "sel4", ["uart0", "uart1"], "hello"),
     )
+    assert (spec["timers"], spec["irqs"]) == (["timer0"], [3, 127])
+    assert spec["ranges"] == [
+        {"address": 0x10440000, "size": 0x3000},
+        {"address": 4096, "size": 4096},
+    ]
     hello, worker, shell = spec["pds"][1:]
+    assert worker["devices"] == ["timer0", "irqs", "ioports", "ranges"]
     assert hello["args"] == {"name": "no", "count": 10, "ratio": 1}
     assert hello["uses"] == {"console": "serial", "other": "worker"}
     assert hello["untyped"] == 16 << 10

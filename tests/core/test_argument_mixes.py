@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arguments import (
-    GOOD,
     WILD_BODIES,
     WILD_SLOTS,
     WILD_VALUES,
@@ -21,6 +20,7 @@ from arguments import (
 from caplab.kernel.abi import DOMAIN_DURATION_MAX, Sys
 from caplab.kernel.core.syscalls import INVOCATIONS, ROWS, Invocation
 from drawn import drawing
+from good_calls import GOOD
 
 pytestmark = pytest.mark.fuzz
 invocation = pytest.mark.parametrize("row", INVOCATIONS, ids=lambda row: row.name)

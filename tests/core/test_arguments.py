@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from arguments import (
-    GOOD,
     REFUSED,
     WILD_BODIES,
     WILD_SLOTS,
@@ -22,6 +21,7 @@ from arguments import (
 from caplab.kernel.abi import BODY_MAX, MSG_BYTES, SLOT_CNODE, WORD, ObjectType, Status, Sys
 from caplab.kernel.core.syscalls import INVOCATIONS, ROWS, Invocation, Syscall
 from everything import BADGED, ENDPOINT, FREE, HUGE, world
+from good_calls import GOOD
 from lab import Answer
 
 invocation = pytest.mark.parametrize("row", INVOCATIONS, ids=lambda row: row.name)

@@ -1,194 +1,56 @@
-"""For every invocation of the table a call that succeeds, and what its arguments may not be.
+"""For every invocation of the table what its arguments may not be, and how it is tried.
 
-`everything.world` has a capability of every kind. `GOOD` says for each row what it is called on
-and with; from that the fuzz tests change one thing at a time. `REFUSED` says of each argument, by
-its name, which values are never taken. What stands in neither is still tried: it may be done or
-refused, by an error that the docstring names, and then nothing has changed.
+`everything.world` has a capability of every kind. `GOOD` (`good_calls.py`) says for each row what
+it is called on and with; from that the fuzz tests change one thing at a time. `REFUSED` says of
+each argument, by its name, which values are never taken. What stands in neither is still tried: it
+may be done or refused, by an error that the docstring names, and then nothing has changed.
 """
 
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgpack
 
 from caplab.kernel.abi import (
     DOMAIN_DURATION_MAX,
-    SLOT_CNODE,
     SLOT_PD,
     SLOT_TCB,
     Status,
     Sys,
 )
-from caplab.kernel.core.cap import guard_word
 from caplab.kernel.core.effects import Resume
 from caplab.kernel.core.invariants import violations
-from caplab.kernel.core.syscalls import INVOCATIONS, ROWS, Invocation
-from caplab.kernel.core.syscalls import Syscall as Row
+from caplab.kernel.core.rows import Invocation
+from caplab.kernel.core.rows import Syscall as Row
+from caplab.kernel.core.syscalls import INVOCATIONS, ROWS
 from everything import (
     BADGED,
     BELL,
-    CAR,
     CHILD,
     DEAD,
     DEAD_TCB,
     DEVICE,
     EMPTY,
     ENDPOINT,
-    EP,
+    FIRST_PORT,
     FREE,
-    HOME,
     HUGE,
-    IRQ,
-    KNOWN,
     LOT,
     MEMORY,
     NODE,
     NOWHERE,
-    OTHER,
     PAGE,
-    PAGED,
     SAVED,
-    SPACE,
-    SPARE,
     SPLIT,
-    WORK,
     world,
 )
 from frames import Answer, Body
+from good_calls import GOOD
 from lab import Cptr, Thread
 
 BY_NAME = {row.name.replace("_", ""): row for row in INVOCATIONS}
 BY_CALL = {row.number.name.replace("_", ""): row for row in ROWS.values()}
 
-
-class Good(NamedTuple):
-    """A call that is done as it stands."""
-
-    on: Cptr
-    given: dict[str, Any]
-    caps: tuple[int, ...] = ()
-    rest: tuple[int, ...] = ()
-    receive: int | None = None
-
-
-_COPY = {"dest_index": FREE, "dest_depth": 64, "src_index": ENDPOINT, "src_depth": 64}
-_SPACE = {"fault_ep": 0, "cspace_root_data": 0, "vspace_root_data": 0}
-_REGISTERS = {"arch_flags": 0, "count": 2}
-
-GOOD: dict[str, Good] = {
-    "tcb_suspend": Good(SLOT_TCB, {}),
-    "tcb_resume": Good(SLOT_TCB, {}),
-    "tcb_bind_notification": Good(SLOT_TCB, {}, (BELL,)),
-    "tcb_unbind_notification": Good(SPARE, {}),
-    "tcb_set_space": Good(SPARE, _SPACE, (SLOT_CNODE, SLOT_PD)),
-    "tcb_configure": Good(SPARE, {**_SPACE, "buffer": 0x1000}, (SLOT_CNODE, SLOT_PD, PAGE)),
-    "tcb_read_registers": Good(SPARE, {"suspend_source": 1, **_REGISTERS}),
-    "tcb_write_registers": Good(SPARE, {"resume": 1, **_REGISTERS}, rest=(7, 8)),
-    "tcb_set_priority": Good(SPARE, {"priority": 50}, (SLOT_TCB,)),
-    "tcb_set_mc_priority": Good(SPARE, {"mcp": 50}, (SLOT_TCB,)),
-    "cnode_copy": Good(SLOT_CNODE, {**_COPY, "rights": 15}, (SLOT_CNODE,)),
-    "cnode_mint": Good(SLOT_CNODE, {**_COPY, "rights": 15, "badge": 5}, (SLOT_CNODE,)),
-    "cnode_move": Good(SLOT_CNODE, _COPY, (SLOT_CNODE,)),
-    "cnode_mutate": Good(
-        SLOT_CNODE, {**_COPY, "src_index": NODE, "badge": guard_word(1, 4)}, (SLOT_CNODE,)
-    ),
-    "cnode_rotate": Good(
-        SLOT_CNODE,
-        {
-            "dest_index": FREE,
-            "dest_depth": 64,
-            "dest_badge": guard_word(1, 4),
-            "pivot_index": NODE,
-            "pivot_depth": 64,
-            "pivot_badge": 0,
-            "src_index": PAGE,
-            "src_depth": 64,
-        },
-        (SLOT_CNODE, SLOT_CNODE),
-    ),
-    "cnode_cancel_badged_sends": Good(SLOT_CNODE, {"index": BADGED, "depth": 64}),
-    "untyped_retype": Good(
-        MEMORY,
-        {
-            "type": int(EP),
-            "size_bits": 0,
-            "node_index": 0,
-            "node_depth": 0,
-            "node_offset": FREE,
-            "num_objects": 2,
-        },
-        (SLOT_CNODE,),
-    ),
-    "cnode_delete": Good(SLOT_CNODE, {"index": ENDPOINT, "depth": 64}),
-    "cnode_revoke": Good(SLOT_CNODE, {"index": ENDPOINT, "depth": 64}),
-    "cnode_save_caller": Good(SLOT_CNODE, {"index": FREE, "depth": 64}),
-    "irq_ack": Good(IRQ, {}),
-    "irq_set_notification": Good(IRQ, {}, (BELL,)),
-    "irq_clear": Good(IRQ, {}),
-    "domain_set_set": Good("rde:domain", {"domain": 3}, (SPARE,)),
-    "domain_set_schedule_configure": Good("rde:domain", {"index": 1, "domain": 1, "duration": 5}),
-    "domain_set_schedule_set_start": Good("rde:domain", {"index": 0}),
-    "frame_map": Good(PAGE, {}),
-    "frame_unmap": Good(PAGE, {}),
-    "frame_map_in": Good(PAGE, {"vaddr": 0x7000, "rights": 3}, (PAGED,)),
-    "pd_lookup": Good(SLOT_PD, {"name": "fs"}),
-    "pd_get_work": Good(SLOT_PD, {}),
-    "pd_info": Good(CHILD, {}),
-    "pd_install": Good(
-        CHILD, {"name": "in", "slot": 30, "rights": 15, "badge": 7}, caps=(ENDPOINT,)
-    ),
-    "pd_start": Good(CHILD, {}),
-    "pd_kill": Good("pd:other", {"signal": 9, "pd_depth": 0, "space_depth": "all"}),
-    "pd_client": Good(SLOT_PD, {"badge": KNOWN}, (ENDPOINT,)),
-    "pd_link": Good(CHILD, {}),
-    "pd_crash": Good("pd:other", {"how": "segv", "after": 100}),
-    "pd_suspend": Good("pd:other", {}),
-    "pd_resume": Good("pd:other", {}),
-    "pd_send": Good(CHILD, {"name": "sent"}, (ENDPOINT,)),
-    "pd_share_rde": Good(CHILD, {"type": "CAR", "space": CAR, "name": "cars"}),
-    "pd_remove_rde": Good(CHILD, {"type": "LOT", "space": LOT}),
-    "pd_rdes": Good(CHILD, {}),
-    "mo_connect": Good("rde:mo", {"pages": 2}, receive=FREE),
-    "ep_connect": Good("rde:ep", {}, receive=FREE),
-    "ads_connect": Good("rde:ads", {}, receive=FREE),
-    "cpu_connect": Good("rde:cpu", {"thread": None}, receive=FREE),
-    "ads_attach": Good("rde:vmr", {"name": "a", "rights": 15}, (PAGE,)),
-    "ads_detach": Good("rde:vmr", {"name": "stack"}),
-    "ads_list": Good("rde:vmr", {}),
-    "ads_copy": Good("rde:vmr", {}, (HOME,)),
-    "pd_finish_work": Good(SLOT_PD, {"id": WORK, "rows": None, "more": 0}),
-    "resspc_connect": Good(
-        "rde:resspc",
-        {"type_name": "NEW", "client": OTHER, "pd_depth": 0, "space_depth": "all"},
-        (ENDPOINT,),
-        receive=FREE,
-    ),
-    "resspc_map": Good("space", {"space": CAR}),
-    "resspc_create": Good("space", {"object": 3}),
-    "resspc_give": Good("space", {"object": 1, "pd": OTHER}),
-    "resspc_revoke": Good("space", {"object": 1, "pd": OTHER, "count": 1}),
-    "resspc_delete": Good("space", {"object": 1}),
-    "resspc_destroy": Good(SPACE, {}),
-    "resspc_issue": Good("space", {"pd": OTHER, "name": "lots"}),
-    "resspc_info": Good("space", {}),
-    "pd_create": Good(
-        "rde:pd",
-        {
-            "name": "new",
-            "run": "x",
-            "args": {"a": 1},
-            "threads": 2,
-            "devices": ["uart0"],
-            "serves": "endpoint",
-            "path": ["/x"],
-            "faults": ENDPOINT,
-            "untyped": MEMORY,
-            "ads": HOME,
-        },
-        receive=FREE,
-    ),
-    "device_claim": Good("uart1", {"slot": FREE}),
-}
 
 _DEPTH = (0, 65, 2**63, HUGE, 9)
 _TO = (SLOT_TCB, ENDPOINT, 1024, NOWHERE, HUGE)
@@ -227,6 +89,22 @@ REFUSED: dict[str, tuple[Any, ...]] = {
     "arch_flags": (),
     "count": (HUGE, 21, 2**32),
     "registers": (),
+    "irq": (2, 15, 39, 127, 128, HUGE),
+    "trigger": (2, HUGE),
+    "ioapic": (1, HUGE),
+    "pin": (24, HUGE),
+    "level": (2, HUGE),
+    "polarity": (2, HUGE),
+    "vector": (0, 2, 127, 128, HUGE),
+    "pci_bus": (256, HUGE),
+    "pci_dev": (32, HUGE),
+    "pci_func": (8, HUGE),
+    "handle": (),
+    "first_port": (FIRST_PORT, 0x400, 0x10000, HUGE),
+    "last_port": (0, 0x3F7, 0x10000, HUGE),
+    "port": (0, FIRST_PORT - 1, FIRST_PORT + 13, 0xFFFF, HUGE),
+    "width": (0, 3, 5, 8, HUGE),
+    "data": (),
     "priority": (101, 256, HUGE),
     "mcp": (101, 256, HUGE),
     "domain": (16, 255, HUGE),
@@ -315,6 +193,12 @@ REFUSED |= {
     "pd_lookup.name": (*_NOT_TEXT, "", "fs ", "é"),
     "pd_create.name": (*_NOT_TEXT, None, "", "9", "a b", "x" * 33, "é", "child", "boss", "new\n"),
     "device_claim.slot": (*_NOT_NUMBER, None, 0, 1, -1, 512, HUGE, -(2**63), ENDPOINT),
+    "device_ports.slot": (*_NOT_NUMBER, None, 0, 1, -1, 512, HUGE, -(2**63), ENDPOINT),
+    "irq_control_get.index": _TO,
+    "irq_control_get_trigger.index": _TO,
+    "irq_control_get_ioapic.index": _TO,
+    "irq_control_get_msi.index": _TO,
+    "ioport_control_issue.index": _TO,
 }
 
 

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from caplab.kernel.abi import SLOT_CNODE, SLOT_TCB, ObjectType
-from caplab.kernel.core.cap import Cap
-from caplab.kernel.core.untyped import Untyped
+from caplab.kernel.abi import SLOT_CNODE, SLOT_TCB, TIMER_PORT, TIMER_PORTS, ObjectType
 from lab import Lab, Thread, ok
 
 EP, NTFN, CNODE = ObjectType.ENDPOINT, ObjectType.NOTIFICATION, ObjectType.CNODE
@@ -13,7 +11,7 @@ UNTYPED, TCB, FRAME = ObjectType.UNTYPED, ObjectType.TCB, ObjectType.FRAME
 # What lies in the caller's slots.
 ENDPOINT, BELL, PAGE, IRQ, BADGED, CHILD, SAVED, NODE = range(20, 28)
 DEVICE, SPARE, MEMORY, SPLIT, OF_SPLIT, DEAD_TCB, WEAK, BOUND = range(28, 36)
-SPACE, PAGED, HOME = 36, 37, 38
+SPACE, PAGED, HOME, PORTS = 36, 37, 38, 39
 FREE = 40
 EMPTY, NOWHERE, HUGE = 99, 5000, 2**64 - 1
 INSIDE = 1
@@ -31,7 +29,7 @@ PDS: dict[str, dict[str, Any]] = {
     "boss": {
         "serves": {"space": "LOT"},
         "rdes": ["pd", "domain", "resspc", "mo", "ep", "ads", "vmr", "cpu"],
-        "devices": ["uart0", "uart1"],
+        "devices": ["uart0", "uart1", "timer0", "timer1", "irqs", "ioports", "ranges"],
         "threads": 2,
         "manages": ["other", "dead", "paged"],
         "uses": {"fs": "fs"},
@@ -42,6 +40,14 @@ PDS: dict[str, dict[str, Any]] = {
     "dead": {"uses": {"boss": "boss"}},
     "paged": {"faults": "fs"},
 }
+MACHINE: dict[str, Any] = {
+    "uarts": ["uart0", "uart1"],
+    "timers": ["timer0", "timer1"],
+    "irqs": [40, 41],
+    "ranges": [{"address": 1 << 40, "size": 1 << 16}],
+}
+FIRST_PORT = TIMER_PORT + TIMER_PORTS
+"""Of timer1, whose ports are in PORTS."""
 
 
 def world(**spec: Any) -> tuple[Lab, Thread]:
@@ -50,7 +56,7 @@ def world(**spec: Any) -> tuple[Lab, Thread]:
     The first thread waits in a call; the second has been called by `late`, and `other` waits for
     the answer that SAVED can give.
     """
-    lab = Lab(PDS, uarts=["uart0", "uart1"], checked=False, **spec)
+    lab = Lab(PDS, **MACHINE, checked=False, **spec)
     boss = lab["boss.1"]
     for kind, slot in ((EP, ENDPOINT), (NTFN, BELL), (FRAME, PAGE), (TCB, SPARE), (NTFN, BOUND)):
         ok(boss.retype(kind, slot))
@@ -67,9 +73,8 @@ def world(**spec: Any) -> tuple[Lab, Thread]:
     ok(boss.copy(PAGE, WEAK, 0))
     ok(boss.copy("pd:paged", PAGED))
     ok(boss.bind(BOUND, SPARE))
-    # Nothing gives device memory yet, so the root task's own way is taken.
-    device = Cap(int(UNTYPED), Untyped(lab.k.number("untyped"), 1 << 40, 16, device=True), 15)
-    lab.k.put(boss.pd.cspace.slot(DEVICE), device, None, "root")
+    ok(boss.move("ranges", DEVICE))
+    ok(boss.invoke("device_ports", "timer1", slot=PORTS))
     _make_spaces(boss)
     _make_homes(boss)
     lab["dead"].call("boss", caps=[SLOT_TCB])

@@ -50,7 +50,7 @@ def test_kill_drops_everybody_releases_the_device_and_suspends(system: ThreadedS
     serial = system.root.latest["serial"]
     kinds = {slot.cap.type for slot in serial.cspace.slots.values() if slot.cap is not None}
     assert not kinds & {ObjectType.ENDPOINT, ObjectType.FRAME, ObjectType.IRQ_HANDLER}
-    assert system.root.devices["uart0"].irq.refs == 0
+    assert system.root.machine.devices["uart0"].irq.refs == 0
     assert system.state("serial") == "suspended"
 
 

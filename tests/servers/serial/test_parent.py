@@ -96,7 +96,7 @@ def test_a_client_disconnects_and_the_parent_kills(
     client.disconnect()
     own = Serial.connect(parent.mint_endpoint())
     own.kill()
-    system.until(lambda: system.root.devices["uart0"].irq.refs == 0)
+    system.until(lambda: system.root.machine.devices["uart0"].irq.refs == 0)
     with pytest.raises(Revoked):
         Serial.connect(client.endpoint)
 
