@@ -171,6 +171,15 @@ class Running:
         """The names of its UARTs."""
         return sorted(path.parent.name for path in self.run_dir.glob("*/console.log"))
 
+    def focus(self, uart: str, to: str | None = None) -> Answer:
+        """Give the input of a UART to a client of the server that drives it: a PD's name, or
+        "client N". Without one only ask: `{"uart", "focus", "clients": [{"pd", "reading",
+        "focus"}]}`.
+
+        Raises RequestRefused: no-uart, no-such-pd, not-a-client, no-server, server-busy.
+        """
+        return self.control.ask("focus", uart=uart, to=to)
+
     def uart_path(self, uart: str = "uart0") -> Path:
         """The PTY at the end of a UART's cable."""
         return (self.run_dir / uart / "tty").readlink()

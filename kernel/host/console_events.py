@@ -12,11 +12,19 @@ class ConsoleError(ConnectionError):
 
 
 class ConsoleEnded(EOFError):
-    """The system went down before what was expected stood on the console."""
+    """The system went down before what was expected stood on the console; `came` did."""
+
+    def __init__(self, message: str, came: bytes = b"") -> None:
+        super().__init__(message)
+        self.came = came
 
 
 class ExpectTimeout(TimeoutError):
-    """What was expected did not come in time; the message quotes what did."""
+    """What was expected did not come in time; `came` did, and the message quotes its end."""
+
+    def __init__(self, message: str, came: bytes = b"") -> None:
+        super().__init__(message)
+        self.came = came
 
 
 class Output(NamedTuple):

@@ -25,7 +25,7 @@ J     line         ``{"error": {"code", "message"}}``, then the end: the client 
 ====  ===========  ============================================================================
 
 The status: ``uart``, ``tty`` (the PTY's path), ``scrollback`` (bytes that follow), ``written`` and
-``read`` (bytes the driver has printed, and input it has been given), ``waiting`` (input it has yet
+``typed`` (bytes the driver has printed, and bytes typed for it), ``waiting`` (input it has yet
 to take), ``writer`` (who has the keyboard), ``consoles`` (clients), and what is not there any
 more: ``dropped`` (bytes no reader of the PTY got; of them ``behind`` though there was one),
 ``input_dropped``, ``unlogged`` (bytes the log could not hold).

@@ -167,7 +167,7 @@ class Line:
             "uart": self._uart,
             "tty": self.tty if terminal is not None else None,
             "written": self._written,
-            "read": self._typed.taken,
+            "typed": self._typed.typed,
             "waiting": len(self._typed),
             "writer": self._clients.writer,
             "consoles": self._clients.count,

@@ -37,8 +37,8 @@ class Typed:
         self._given_up = False
         self.dropped = 0
         """Bytes typed that the driver will not get."""
-        self.taken = 0
-        """Bytes the cable has taken, marks included."""
+        self.typed = 0
+        """Bytes typed, those dropped included."""
 
     def __len__(self) -> int:
         return len(self._bytes)
@@ -54,6 +54,7 @@ class Typed:
         What has been read already is taken whole, though it exceeds the bound, unless the driver
         is one that does not read.
         """
+        self.typed += len(data)
         if not self._bytes:
             self._stalled = now
         room = max(0, self._limit - len(self._bytes)) if self._given_up else len(data)
@@ -78,7 +79,6 @@ class Typed:
     def advance(self, count: int, now: float) -> None:
         """The cable took `count` bytes."""
         del self._bytes[:count]
-        self.taken += count
         self._stalled = now if self._bytes else None
         self._given_up = False
 

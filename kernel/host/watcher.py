@@ -38,6 +38,8 @@ __all__ = [
 CHUNK = 64 * 1024
 TAIL = 2000
 """Bytes of the console an unmet expectation quotes."""
+UNMATCHED_MAX = 4 << 20
+"""Bytes an expectation looks back at: a console that is never quiet does not fill our memory."""
 Pattern = str | bytes | re.Pattern[bytes]
 
 
@@ -90,6 +92,7 @@ class Watcher:
         self._clean = clean
         self._decoder = Decoder(console_wire.FROM_LINE)
         self._events: list[Event] = []
+        self._seen = 0
         self._unsent = bytearray()
         self._statuses: list[dict[str, object]] = []
         self._text = bytearray()
@@ -100,6 +103,7 @@ class Watcher:
             self._introduce(scrollback=scrollback, take=take, who=who, size=size)
             self.welcome = self._await_welcome(time.monotonic() + timeout)
             self._told_writer(self.welcome)
+            self._await_past(time.monotonic() + timeout)
         except BaseException:
             self._socket.close()
             raise
@@ -136,6 +140,14 @@ class Watcher:
                 return self._checked(frame.payload)
         raise ConsoleError("gone", "the line went away before it answered")
 
+    def _await_past(self, end: float) -> None:
+        """Until the scrollback is here: it belongs to what can be had without waiting."""
+        past = self.welcome.get("scrollback", 0)
+        while isinstance(past, int) and self._seen < past and not self.ended:
+            self._gather()  # some of it came together with the welcome
+            if self._seen < past and not self._readable(end - time.monotonic()):
+                raise TimeoutError("the line did not finish its scrollback")
+
     def _readable(self, timeout: float | None) -> bool:
         waiting = select.poll()
         waiting.register(self._socket, select.POLLIN)
@@ -162,6 +174,7 @@ class Watcher:
 
     def _event(self, frame: Frame) -> Event | None:
         if frame.kind == DATA:
+            self._seen += len(frame.payload)
             return Output(self._clean(frame.payload))
         message = self._checked(frame.payload)
         match message:
@@ -224,6 +237,8 @@ class Watcher:
     def expect(self, pattern: Pattern, timeout: float = 10.0) -> re.Match[bytes]:
         """Wait until the console's unread output has a match, and read up to its end.
 
+        Of more than 4 MiB without a match only the last 4 MiB count.
+
         Args:
             pattern: a regular expression; text is taken as UTF-8.
 
@@ -239,10 +254,13 @@ class Watcher:
             more = self._read_within(left) if left > 0 else b""
             if not more:
                 self._text[:0] = seen
+                came = bytes(seen[-TAIL:])
                 if self.ended:
-                    raise ConsoleEnded(self._unmet(wanted, "before the system went down", seen))
-                raise ExpectTimeout(self._unmet(wanted, f"in {timeout} s", seen))
+                    why = self._unmet(wanted, "before the system went down", came)
+                    raise ConsoleEnded(why, came)
+                raise ExpectTimeout(self._unmet(wanted, f"in {timeout} s", came), came)
             seen += more
+            del seen[:-UNMATCHED_MAX]
         found = wanted.search(bytes(seen))
         assert found is not None
         self._text[:0] = seen[found.end() :]
@@ -254,9 +272,9 @@ class Watcher:
         except TimeoutError:
             return b""
 
-    def _unmet(self, wanted: re.Pattern[bytes], when: str, seen: bytearray) -> str:
-        came = bytes(seen[-TAIL:]).decode(errors="replace") or "nothing"
-        return f"{self.uart} did not print {wanted.pattern!r} {when}; it printed:\n{came}"
+    def _unmet(self, wanted: re.Pattern[bytes], when: str, came: bytes) -> str:
+        quoted = came.decode(errors="replace") or "nothing"
+        return f"{self.uart} did not print {wanted.pattern!r} {when}; it printed:\n{quoted}"
 
     # What is typed.
 

@@ -10,8 +10,9 @@ from caplab.kernel.boot.running import Running
 from caplab.kernel.host import rundir
 from caplab.kernel.host.errors import NotRunning, RequestRefused
 from caplab.scripts.cli import console, show
+from caplab.scripts.cli.attach import checked
 from caplab.scripts.cli.console import ConsoleError
-from caplab.scripts.cli.options import SystemName
+from caplab.scripts.cli.options import EscapeOption, SystemName
 
 PATIENCE = 5.0
 """Seconds for the terminal of a PD that is just starting."""
@@ -22,9 +23,10 @@ def attach(
     path: Annotated[
         bool, typer.Option("--path", help="Only print a PTY that shows the same.")
     ] = False,
-    escape: Annotated[
-        str, typer.Option("--escape", metavar="KEY", help="The key that, then q, leaves.")
-    ] = "ctrl-]",
+    take: Annotated[
+        bool, typer.Option("--take", help="Have the keyboard, whoever has it now.")
+    ] = False,
+    escape: EscapeOption = "ctrl-]",
     system: SystemName = None,
 ) -> int:
     """Attach to a PD's debugger: what its terminal has shown so far, then both ways.
@@ -46,10 +48,9 @@ def attach(
     if path:
         print((folder / "tty").readlink())
         return 0
+    checked(escape)
     try:
-        _joined(running, pd, str(folder / "socket"), escape)
-    except ValueError as error:  # no such escape key
-        raise RequestRefused("bad-request", f"{error}.") from error
+        _joined(running, pd, str(folder / "socket"), escape, take=take)
     except ConsoleError as error:
         raise RequestRefused("refused", f"{error}.") from error
     except OSError as error:
@@ -57,12 +58,14 @@ def attach(
     return 0
 
 
-def _joined(running: Running, pd: str, socket: str, escape: str) -> None:
+def _joined(running: Running, pd: str, socket: str, escape: str, *, take: bool) -> None:
     """Attach as soon as the terminal is there."""
     end = time.monotonic() + PATIENCE
     while True:
         try:
-            console.attach(socket, escape=escape, plain=show.plain(1), gone=f"{pd} has ended")
+            console.attach(
+                socket, escape=escape, plain=show.plain(1), gone=f"{pd} has ended", take=take
+            )
         except (FileNotFoundError, ConnectionRefusedError):
             if time.monotonic() > end or not running.pd(pd).alive:
                 raise

@@ -1,4 +1,4 @@
-"""The keys that leave an attached console, apart from all that is typed into it."""
+"""The keys that leave an attached console, or ask something else of us, in all that is typed."""
 
 import re
 from enum import Enum
@@ -6,21 +6,39 @@ from typing import NamedTuple
 
 
 class Wish(Enum):
-    """What the user asked of us rather than of the system."""
+    """What the user asked of us rather than of the system, and the key for it."""
 
-    LEAVE = "leave"
-    HELP = "help"
+    LEAVE = "q"
+    FOCUS = "s"
+    BREAK = "b"
+    TAKE = "t"
+    NEXT = "n"
+    HELP = "?"
+
+
+MENU = {
+    Wish.LEAVE: "q leaves",
+    Wish.FOCUS: "s gives the input to another client",
+    Wish.BREAK: "b sends a break",
+    Wish.TAKE: "t takes the keyboard",
+    Wish.NEXT: "n shows the next UART",
+}
+_WISHES = {wish.value: wish for wish in Wish}
 
 
 class Typed(NamedTuple):
-    """Input for the system, then, if the escape was used, what is wished."""
+    """Input for the system, then, if the escape was used, what is wished, then the rest.
+
+    The rest was typed behind the wish and has not been looked at: it may answer a question.
+    """
 
     data: bytes
     wish: Wish | None
+    rest: bytes = b""
 
 
 class EscapeKey:
-    """Finds ``ESC q``, ``ESC ?`` and ``ESC ESC`` in what is typed, however it is cut.
+    """Finds the escape and the key behind it in what is typed, however it is cut.
 
     Args:
         name: ``ctrl-]`` (or ``^]``): ctrl with a letter or one of ``@ [ \\ ] ^ _``.
@@ -41,14 +59,18 @@ class EscapeKey:
         self._escaped = False
 
     @property
-    def help(self) -> str:
-        return f"{self.name} then: q leaves, {self.name} sends one, ? shows this"
+    def hint(self) -> str:
+        return f"{self.name} then: q leaves, ? shows what else"
 
-    def feed(self, data: bytes) -> list[Typed]:
-        """Take typed bytes apart, in order. Nothing after a LEAVE is looked at."""
-        parts: list[Typed] = []
+    def help(self, wishes: list[Wish]) -> str:
+        """What can be wished here."""
+        listed = ", ".join(MENU[wish] for wish in wishes if wish in MENU)
+        return f"{self.name} then: {listed}, {self.name} sends one, ? shows this"
+
+    def feed(self, data: bytes) -> Typed:
+        """Take typed bytes up to the first wish. Typing goes on with the rest."""
         text = bytearray()
-        for value in data:
+        for place, value in enumerate(data):
             key = bytes([value])
             if not self._escaped:
                 self._escaped = key == self.byte
@@ -60,11 +82,6 @@ class EscapeKey:
                 text += key
                 continue
             # Any other key is more likely a slip than input: show what there is.
-            wish = Wish.LEAVE if key in b"qQ" else Wish.HELP
-            parts.append(Typed(bytes(text), wish))
-            text.clear()
-            if wish is Wish.LEAVE:
-                return parts
-        if text:
-            parts.append(Typed(bytes(text), None))
-        return parts
+            wish = _WISHES.get(key.decode("latin-1").lower(), Wish.HELP)
+            return Typed(bytes(text), wish, data[place + 1 :])
+        return Typed(bytes(text), None)

@@ -32,6 +32,8 @@ COMMANDS = (
     Command("Run", "ps", "ps", "ps", "its protection domains: pid, state, whom they wait for"),
     Command("Run", "logs", "logs", "logs", "what PDs have printed on standard output and error"),
     Command("Run", "console", "attach", "console", "attach to a UART's console"),
+    Command("Run", "send-keys", "send_keys", "send_keys", "type into a UART from a script"),
+    Command("Run", "expect", "expect", "expect", "wait until a UART has printed something"),
     Command("Run", "attach", "debug", "attach", "attach to the debugger of a `debug: true` PD"),
     Command("Break", "kill", "kill", "kill", "kill a PD and see the cleanup, step by step"),
     Command("Break", "crash", "kill", "crash", "let a PD crash by itself"),

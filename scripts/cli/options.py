@@ -22,6 +22,15 @@ class Format(StrEnum):
     JSON = "json"
 
 
+EscapeOption = Annotated[
+    str,
+    typer.Option(
+        "--escape",
+        metavar="KEY",
+        envvar="CAPLAB_ESCAPE",
+        help="The key that, then q, leaves.",
+    ),
+]
 OutputFormat = Annotated[Format, typer.Option("--format", help="For people, or for programs.")]
 After = Annotated[
     int | None,

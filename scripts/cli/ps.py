@@ -6,10 +6,15 @@ import psutil
 
 from caplab.kernel.boot.running import Running
 from caplab.kernel.host import rundir
+from caplab.kernel.host.console_wire import FramingError
+from caplab.kernel.host.watcher import Watcher
 from caplab.scripts.cli import confinement, show
 from caplab.scripts.cli.options import Format, OutputFormat, SystemName
 
 REASON_MAX = 40
+LINE_PATIENCE = 1.0
+"""Seconds for a line to say what it has done."""
+UART_HEADS = ("UART", "PTY", "KEYBOARD", "CONSOLES", "PRINTED", "TYPED", "DROPPED")
 
 
 def ps(system: SystemName = None, output: OutputFormat = Format.TEXT) -> int:
@@ -27,13 +32,42 @@ def ps(system: SystemName = None, output: OutputFormat = Format.TEXT) -> int:
                 "run_dir": str(running.run_dir),
                 "confinement": level,
                 "pds": rows,
+                "uarts": uarts(running),
             }
         )
         return 0
     heads = ("PD", "GEN", "PID", "ROLE", "STATE", "WHY", "CALLS", "CAPS", "PSS", "CPU")
     show.table(heads, [_line(row) for row in rows])
+    lines = uarts(running)
+    if lines:
+        print()
+        show.table(UART_HEADS, [_uart(line) for line in lines])
     show.say(confinement.in_force(level, rows))
     return 0
+
+
+def uarts(running: Running) -> list[dict[str, Any]]:
+    """What each line says of itself; one that does not answer is left out."""
+    found: list[dict[str, Any]] = []
+    for uart in running.uarts():
+        path = str(running.run_dir / uart / "socket")
+        try:
+            with Watcher(path, mode="watch", scrollback=False, timeout=LINE_PATIENCE) as watcher:
+                found.append(watcher.status())
+        except (OSError, FramingError):
+            continue
+    return [{**line, "consoles": line["consoles"] - 1} for line in found]  # we were one
+
+
+def _uart(line: dict[str, Any]) -> tuple[object, ...]:
+    losses = {
+        "typed": line["input_dropped"],
+        "printed for a slow PTY": line["behind"],
+        "not logged": line["unlogged"],
+    }
+    dropped = ", ".join(f"{count} {of}" for of, count in losses.items() if count)
+    printed, typed = line["written"], line["typed"]
+    return line["uart"], line["tty"], line["writer"], line["consoles"], printed, typed, dropped
 
 
 def measured(pid: int | None) -> dict[str, Any]:

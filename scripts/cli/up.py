@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,15 +13,18 @@ import typer
 
 from caplab.kernel.boot.launch import KNOCK, Launched, specification
 from caplab.kernel.boot.manifest import check
+from caplab.kernel.boot.running import Running
 from caplab.kernel.boot.system import System
 from caplab.kernel.host import rundir
 from caplab.kernel.host.errors import RequestRefused
 from caplab.scripts.cli import confinement, show
+from caplab.scripts.cli.attach import checked
 from caplab.scripts.cli.check import default
-from caplab.scripts.cli.console import Ending, attach
+from caplab.scripts.cli.console import Ending, attach, tour
 from caplab.scripts.cli.farewell import farewell
 from caplab.scripts.cli.foreground import LEAVE, Foreground
 from caplab.scripts.cli.ls import tell_cleared
+from caplab.scripts.cli.options import EscapeOption
 from caplab.scripts.cli.screen import Screen
 
 DEMONSTRATION = "hello"
@@ -61,6 +65,7 @@ def up(
     record: Record = None,
     name: Name = None,
     debug: Debug = None,
+    escape: EscapeOption = "ctrl-]",
 ) -> int:
     """Boot a system. In the foreground ^C stops it in reverse order, a second ^C kills."""
     if detach and (console or exit_code_from):
@@ -79,7 +84,8 @@ def up(
     if console and not system.uarts:
         raise RequestRefused("no-such-uart", f"{system.name} has no UART to type into.")
     spec = specification(system, name=name, exit_code_from=exit_code_from, debug=debug or ())
-    return foreground(spec, Launched(spec, record), console, timeout)
+    checked(escape)
+    return foreground(spec, Launched(spec, record), timeout, escape if console else None)
 
 
 def refuse_unless_writable(log: Path) -> None:
@@ -102,15 +108,15 @@ def background(system: System, timeout: float | None) -> int:
 
 
 def foreground(
-    spec: dict[str, Any], launched: Launched, console: bool, timeout: float | None
+    spec: dict[str, Any], launched: Launched, timeout: float | None, escape: str | None
 ) -> int:
-    """Show a system until it ends."""
+    """Show a system until it ends; with an escape key the user types into its consoles."""
     screen = Screen()
     session = Foreground(launched, spec, screen, timeout)
     try:
-        if console:
+        if escape is not None:
             welcome(spec, screen)
-            attended(session, launched, spec["uarts"][0])
+            attended(session, launched, spec["uarts"], escape)
         else:
             session.show_consoles(spec["uarts"])
             with signals_to(session.orders):
@@ -133,7 +139,7 @@ def welcome(spec: dict[str, Any], screen: Screen) -> None:
     screen.say(f"from another terminal: `caplab console{option}`, `caplab kill {victim}{option}`")
 
 
-def attended(session: Foreground, launched: Launched, uart: str) -> None:
+def attended(session: Foreground, launched: Launched, uarts: Sequence[str], escape: str) -> None:
     """The user types into a console while a thread serves the session."""
     failures: list[Exception] = []
 
@@ -146,27 +152,40 @@ def attended(session: Foreground, launched: Launched, uart: str) -> None:
     thread = threading.Thread(target=serve)
     thread.start()
     try:
-        ending = joined(thread, str(launched.run_dir / uart / "socket"))
+        ending = joined(thread, Running(launched.name, launched.run_dir), uarts, escape)
         if ending not in (None, Ending.SYSTEM_ENDED):
             session.order(LEAVE)
     except KeyboardInterrupt:  # only where standard input is no terminal
         session.order(signal.SIGINT)
     except OSError as error:
-        show.say(f"the console of {uart} cannot be shown: {error}")
+        show.say(f"the console cannot be shown: {error}")
     with signals_to(session.orders):
         thread.join()
     for failure in failures:
         raise failure
 
 
-def joined(session: threading.Thread, socket: str) -> Ending | None:
-    """Attach as soon as the line is there; None when the system ends before."""
-    while session.is_alive():
-        try:
-            return attach(socket, plain=show.plain(1))
-        except (FileNotFoundError, ConnectionRefusedError):
-            session.join(KNOCK)
-    return None
+def joined(
+    session: threading.Thread, running: Running, uarts: Sequence[str], escape: str
+) -> Ending | None:
+    """Attach to the first, and to others as wished; None when the system ends before."""
+    sockets = {uart: str(running.run_dir / uart / "socket") for uart in uarts}
+
+    def join(uart: str) -> Ending | None:
+        while session.is_alive():
+            try:
+                return attach(
+                    sockets[uart],
+                    escape=escape,
+                    plain=show.plain(1),
+                    switch=partial(running.focus, uart),
+                    more=len(uarts) > 1,
+                )
+            except (FileNotFoundError, ConnectionRefusedError):
+                session.join(KNOCK)
+        return None
+
+    return tour(uarts, uarts[0], join)
 
 
 @contextmanager

@@ -119,6 +119,7 @@ def test_ps_in_json_has_exactly_the_keys_that_are_promised(
         "run_dir",
         "confinement",
         "pds",
+        "uarts",
     ]
     assert document["schema"] == 1
     alive, gone = document["pds"]

@@ -4,70 +4,27 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import pexpect
 import pytest
 
-from caplab.scripts.cli import console
+from caplab.scripts.cli import window
 from caplab.scripts.cli.console import Ending, Watcher, attach
+from console_user import BANNER, leave, program, settings, user
 from line_process import PATIENCE, LineProcess, running_line
 
-ATTACH = """
-import os
-from caplab.scripts.cli import console
-print("pid", os.getpid(), flush=True)
-{prelude}
-print("ending:", console.attach({socket!r}, **{options!r}).value)
-"""
 BREAK = """
 def broken(self): raise RuntimeError("broken")
-console._Window._hear = broken
+console.Window._hear = broken
 """
-ESC = "\x1d"
-BANNER = r"\[caplab\] uart0 on /dev/pts/\d+\. Ctrl-\] then: q leaves"
 
 
 @pytest.fixture
 def line(baseline: None, runtime_dir: Path) -> Iterator[LineProcess]:
     with running_line(runtime_dir / "uart0") as line:
         yield line
-
-
-def program(line: LineProcess, options: dict[str, object], prelude: str = "") -> list[str]:
-    text = ATTACH.format(socket=line.socket, options=options, prelude=prelude)
-    return [sys.executable, "-c", text]
-
-
-@contextmanager
-def user(line: LineProcess, prelude: str = "", **options: object) -> Iterator[pexpect.spawn]:
-    """Somebody at a terminal who attached; its settings must be the same in the end."""
-    # The terminal outlives the program: the shell is what a real user would be left with.
-    shell = 'ulimit -c 0; stty -a; "$@"; code=$?; stty -a; echo "code $code"'
-    arguments = ["-c", shell, "sh", *program(line, options, prelude)]
-    with pexpect.spawn("/bin/sh", arguments, timeout=PATIENCE, encoding="utf-8") as terminal:
-        terminal.expect(r"pid (\d+)")
-        before = settings(terminal.before)
-        terminal.attached = int(terminal.match[1])
-        yield terminal
-        terminal.expect(r"code (\d+)")
-        terminal.code = int(terminal.match[1])
-        assert settings(terminal.before) == before
-        terminal.expect(pexpect.EOF)
-
-
-def settings(stty: str) -> list[str]:
-    """What `stty -a` printed, from its first words on."""
-    return stty[stty.rindex("speed ") :].split()
-
-
-def leave(terminal: pexpect.spawn) -> None:
-    terminal.send(ESC + "q")
-    terminal.expect("ending: left")
 
 
 def test_the_banner_says_how_to_leave_and_leaving_works(line: LineProcess) -> None:
@@ -111,7 +68,7 @@ def test_the_escape_key_twice_sends_one_and_its_help_is_shown(line: LineProcess)
     with user(line, escape="ctrl-a") as terminal:
         terminal.expect(r"Ctrl-A then: q leaves")
         terminal.send("\x01\x01\x01?x")
-        terminal.expect(r"Ctrl-A then: q leaves, Ctrl-A sends one, \? shows this")
+        terminal.expect(r"Ctrl-A then: q leaves, b sends a break, Ctrl-A sends one, \? shows this")
         assert line.typed(2) == b"\x01x"
         terminal.send("\x01q")
         terminal.expect("ending: left")
@@ -150,6 +107,26 @@ def test_a_deadly_signal_restores_the_terminal_and_then_kills(
         os.kill(terminal.attached, number)
     # The shell's word for a death by signal; SIGINT has become Python's KeyboardInterrupt.
     assert terminal.code == 128 + number
+
+
+def stopped(process: int) -> bool:
+    status = Path(f"/proc/{process}/stat").read_text()
+    return status.rpartition(")")[2].split()[0] == "T"
+
+
+def test_who_is_stopped_leaves_the_terminal_as_it_was_and_comes_back(line: LineProcess) -> None:
+    with user(line, job_control=True) as terminal:
+        terminal.expect(BANNER)
+        os.kill(terminal.attached, signal.SIGTSTP)
+        terminal.expect("stopped, and the terminal says")
+        terminal.expect("going on")
+        assert settings(terminal.before) == terminal.settings
+        terminal.send("typed")
+        assert line.typed(5) == b"typed"
+        line.print(b"no echo")
+        terminal.expect("no echo")
+        assert "typed" not in terminal.before
+        leave(terminal)
 
 
 def test_an_error_of_ours_restores_the_terminal(line: LineProcess) -> None:
@@ -214,7 +191,7 @@ def test_a_script_s_input_is_sent_byte_for_byte_and_its_answer_shown(line: LineP
 def test_a_script_leaves_a_console_that_is_never_quiet(
     line: LineProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(console, "ANSWER", 0.2)
+    monkeypatch.setattr(window, "ANSWER", 0.2)
     line.cable.setblocking(True)
     with (
         subprocess.Popen(["yes"], stdout=line.cable) as chatter,

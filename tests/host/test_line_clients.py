@@ -188,7 +188,7 @@ def test_a_line_says_what_it_has_done_and_what_is_lost(line: LineProcess) -> Non
             "uart": "uart0",
             "tty": line.tty,
             "written": 12,
-            "read": 5,
+            "typed": 5,
             "waiting": 0,
             "writer": "me",
             "consoles": 1,

@@ -17,7 +17,7 @@ import msgpack
 import serial
 
 from caplab.kernel.host.watcher import Watcher
-from caplab.pd.register import Input, Unmarked
+from caplab.pd.register import Input, Unmarked, WindowSize
 
 RUN = "import sys; from caplab.kernel.host.line import run; sys.exit(run(int(sys.argv[1])))"
 PATIENCE = 20.0
@@ -71,12 +71,12 @@ class LineProcess:
         self.cable.sendall(data)
 
     def typed(self, size: int) -> bytes:
-        """What the driver reads: exactly `size` bytes, and no mark between them."""
+        """What the driver reads: exactly `size` bytes, sizes of windows left out."""
         data = b""
         while len(data) < size:
-            for part in self.input(size - len(data)):
-                assert isinstance(part, bytes)
-                data += part
+            parts = [p for p in self.input(size - len(data)) if not isinstance(p, WindowSize)]
+            data += b"".join(part for part in parts if isinstance(part, bytes))
+            assert all(isinstance(part, bytes) for part in parts)
         return data
 
     def input(self, limit: int = 4096) -> list[Input]:
@@ -137,7 +137,7 @@ class LineProcess:
 @contextmanager
 def running_line(folder: Path) -> Iterator[LineProcess]:
     """A line that must end well, leaving its log and nothing else."""
-    with LineProcess(folder) as line:
+    with LineProcess(folder, folder.name) as line:
         yield line
     assert line.process.returncode == 0
     assert all(name.startswith("console.log") for name in line.left())
