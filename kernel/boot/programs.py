@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from caplab.kernel.boot.generated import outputs, stale
+from caplab.kernel.boot.generated import missing, stale
 from caplab.kernel.boot.model import Defaults
 from caplab.kernel.boot.problems import Note, Place, Problem, meant
 from caplab.kernel.boot.shape import Shape
@@ -64,7 +64,7 @@ class Programs:
             near = meant(run, bad.near)
             fix = f"write {near}" if near else bad.fix
             return Found(None, problems=(Problem(bad.code, bad.message, at, fix),))
-        problems = [_stale(proto, at) for proto in stale(source.parent)]
+        problems = [_stale(text, at) for text in stale(source.parent)]
         signature = None
         for package in _packages(program, modules.search_path(roots, self._python)):
             _compiled(package, run, at, problems)
@@ -155,11 +155,11 @@ def _no_entry(none: NoEntry, source: Path, run: str, at: Place) -> Problem:
     return Problem(none.code, none.message, place, none.fix, (note,), anchor=at)
 
 
-def _stale(proto: Path, at: Place) -> Problem:
-    message = f"what {shown(proto)} says is not what its Python says: it was changed since"
-    if not outputs(proto)[0].is_file():
-        message = f"there is no Python of {shown(proto)} yet"
-    return Problem("CL040", message, at, f"caplab gen {shown(proto)}")
+def _stale(text: Path, at: Place) -> Problem:
+    message = f"what {shown(text)} says is not what its Python says: it was changed since"
+    if missing(text):
+        message = f"there is no Python of {shown(text)} yet"
+    return Problem("CL040", message, at, f"caplab gen {shown(text)}")
 
 
 def _defaults(file: Path, at: Place, problems: list[Problem]) -> tuple[Document | None, Defaults]:

@@ -1,4 +1,4 @@
-"""`caplab gen`: Python of `.proto` files, beside them."""
+"""`caplab gen`: Python of `.idl` and `.proto` files."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,23 +18,66 @@ def gen(
             show_default=False,
         ),
     ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="Where what is made of .idl files goes; beside each if left out.",
+        ),
+    ] = None,
+    package: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The package that these modules are in, where the folder does not say it.",
+        ),
+    ] = None,
 ) -> int:
-    """Make X_pb2.py and X_pb2.pyi of each X.proto. Files that need no change are left as they are.
+    """Make Python of interfaces and messages. Files that need no change are left as they are.
 
-    All are compiled before any is written: with a mistake in one, nothing changes.
+    Of X.idl become, for each interface in it, a module that client and server share, the client's
+    and the server's, and X_types.py; of X.proto X_pb2.py and X_pb2.pyi. All are compiled before any
+    is written: with a mistake in one, nothing changes.
     """
-    from caplab.scripts.gen.protos import BadProto, NoProto, generate, protos, write
+    from caplab.scripts.gen import protos
 
+    named = paths or [Path()]
+    found = {suffix: list(protos.found(named, suffix)) for suffix in (".idl", ".proto")}
+    _refuse_empty(named, [path for some in found.values() for path in some])
+    made: dict[Path, str] = {}
+    if found[".idl"]:
+        from caplab.scripts.gen.idl.files import generate
+
+        made = generate(found[".idl"], output, package)
     try:
-        found = list(protos(paths or [Path()]))
-    except NoProto as none:
-        raise HostError("no-proto", f"{none}.", "Name a .proto file, or a folder.", 2) from None
-    try:
-        for proto in found:
-            generate(proto)
-    except BadProto as bad:
+        for proto in found[".proto"]:
+            protos.generate(proto)
+    except protos.BadProto as bad:
         raise HostError("bad-proto", str(bad), "Correct the file; nothing was written.") from None
-    for proto in found:
-        written = [target.name for target in write(proto)]
-        show.say(f"{proto}: {' and '.join(written)}" if written else f"{proto}: up to date")
+    _write(found, made)
     return 0
+
+
+def _refuse_empty(named: list[Path], found: list[Path]) -> None:
+    for path in named:
+        if not any(each == path or each.is_relative_to(path) for each in found):
+            message = f"There is no .idl or .proto file at {path}."
+            raise HostError("no-source", message, "Name one, or a folder that holds some.", 2)
+
+
+def _write(found: dict[str, list[Path]], made: dict[Path, str]) -> None:
+    from caplab.scripts.gen import protos
+
+    if made:
+        from caplab.scripts.gen.idl.files import write
+
+        _say(show.listed([str(path) for path in found[".idl"]]), write(made))
+    for proto in found[".proto"]:
+        _say(str(proto), protos.write(proto))
+
+
+def _say(source: str, written: list[Path]) -> None:
+    names = [target.name for target in written]
+    show.say(f"{source}: {show.listed(names)}" if written else f"{source}: up to date")

@@ -48,7 +48,7 @@ COMMANDS = (
     Command("Look", "check", "check", "check", "find the mistakes of a manifest, run nothing"),
     Command("Look", "explain", "explain", "explain", "what an error code or a word means"),
     Command("Build", "new", "new", "new", "begin a server, a client or a system of your own"),
-    Command("Build", "gen", "gen", "gen", "make Python of .proto files"),
+    Command("Build", "gen", "gen", "gen", "make Python of .idl and .proto files"),
     Command("Prove", "replay", "replay", "replay", "the state a recorded run led to, rebuilt"),
     Command("Prove", "bench", "bench", "bench", "measure caplab beside its yardsticks"),
 )

@@ -17,6 +17,7 @@ STATUSES = (
     "name the PD and its generation."
 )
 MADE = "<!-- made by `python -m caplab.scripts.gen.docs`; edit kernel/boot/catalogue.yaml -->"
+FIRST_IDL = "CL110"
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
@@ -31,23 +32,28 @@ def _errors(data: Catalogue) -> str:
         "# Errors",
         MADE,
         f"{PRINTED}: WORD is a code, a status, a number or the name of an exception.",
-        "- [Codes of manifests](#codes)\n- [Refusals of commands](#commands)\n"
+        "- [Codes of manifests and interfaces](#codes)\n- [Refusals of commands](#commands)\n"
         "- [Statuses of calls](#statuses)\n"
         "- [Exceptions of the PD library](#exceptions)\n"
         + "\n".join(f"- [Refusals of the {name} server](#{name})" for name in data["services"]),
-        '## <a id="codes"></a>Codes of manifests',
+        '## <a id="codes"></a>Codes of manifests and interfaces',
         "They are found before anything runs, and shown with file, line and column.",
     ]
     for code, error in data["errors"].items():
         parts += [
             f'### <a id="{code}"></a>{code}: {error["title"]}',
             error["explanation"].strip(),
-            f"For example:\n\n```yaml\n{error['example'].strip()}\n```",
+            f"For example:\n\n```{_language(code)}\n{error['example'].strip()}\n```",
             f"**Fix.** {error['fix'].strip()}",
         ]
     parts += [_commands(data), _statuses(data), _exceptions(data)]
     parts += [_service(data, name) for name in data["services"]]
     return "\n\n".join(parts) + "\n"
+
+
+def _language(code: str) -> str:
+    """What the examples of an error are written in: manifests, from FIRST_IDL interfaces."""
+    return "c" if code >= FIRST_IDL else "yaml"
 
 
 def _commands(data: Catalogue) -> str:

@@ -18,24 +18,17 @@ from caplab.kernel.boot.generated import mark_of, outputs
 _LOG = re.compile(r"WARNING: All log|\[?libprotobuf|[IWEF]\d{4} ")
 
 
-class NoProto(Exception):
-    """A path that leads to no `.proto`."""
-
-
 class BadProto(Exception):
     """What the compiler says of a `.proto` that it refuses."""
 
 
-def protos(paths: Iterable[Path]) -> Iterator[Path]:
-    """The `.proto` files among paths, and in folders among them. Raises NoProto."""
+def found(paths: Iterable[Path], suffix: str = ".proto") -> Iterator[Path]:
+    """The files of a kind among paths, and in folders among them."""
     for path in paths:
         if path.is_dir():
-            found = sorted(path.rglob("*.proto"))
-        else:
-            found = [path] if path.suffix == ".proto" and path.is_file() else []
-        if not found:
-            raise NoProto(f"There is no .proto file at {path}")
-        yield from found
+            yield from sorted(path.rglob(f"*{suffix}"))
+        elif path.suffix == suffix and path.is_file():
+            yield path
 
 
 def generate(proto: Path) -> dict[Path, str]:
@@ -76,7 +69,7 @@ def _compile(proto: Path, folder: Path) -> None:
 def main() -> None:
     """Generate what the tree's own `.proto` files declare."""
     root = Path(__file__).parents[2]
-    for proto in protos([root / "servers"]):
+    for proto in found([root / "servers"]):
         write(proto)
 
 

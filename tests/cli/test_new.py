@@ -48,10 +48,10 @@ def test_gen_with_a_mistake_in_one_file_writes_none(
     assert sorted(path.name for path in folder.iterdir()) == ["a.proto", "b.proto"]
 
 
-def test_gen_where_there_is_no_proto_is_refused(
+def test_gen_where_there_is_no_source_is_refused(
     folder: Path, caplab: Callable[..., tuple[int, str, str]]
 ) -> None:
     for path in (".", "nowhere"):
         status, _, said = caplab("gen", path)
         assert status == 2
-        assert "[no-proto]" in said
+        assert "[no-source]" in said

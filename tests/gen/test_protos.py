@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from caplab.kernel.boot.generated import mark_of, outputs, stale
-from caplab.scripts.gen.protos import BadProto, NoProto, generate, protos, write
+from caplab.scripts.gen.protos import BadProto, found, generate, write
 from sources import ROOT
 
 PROTOS = sorted((ROOT / "servers").rglob("*.proto"))
@@ -48,15 +48,10 @@ def test_a_proto_that_does_not_compile_is_refused_with_its_line_and_changes_noth
     assert [each.name for each in tmp_path.iterdir()] == ["ask.proto"]
 
 
-def test_a_path_without_a_proto_is_refused(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "ask.proto"):
-        with pytest.raises(NoProto, match=r"There is no \.proto file at"):
-            list(protos([path]))
-
-
 def test_every_proto_of_a_folder_is_found(tmp_path: Path) -> None:
     for name in ("b.proto", "a/c.proto"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(GOOD)
-    found = [path.relative_to(tmp_path).as_posix() for path in protos([tmp_path])]
-    assert sorted(found) == ["a/c.proto", "b.proto"]
+    there = [path.relative_to(tmp_path).as_posix() for path in found([tmp_path])]
+    assert sorted(there) == ["a/c.proto", "b.proto"]
+    assert not list(found([tmp_path / "a" / "d.proto", tmp_path / "a"], ".idl"))

@@ -1,0 +1,288 @@
+"""`IpcServer`: the loop of a component server.
+
+A message names an interface by its label and an operation by its first word; the capability it
+came through says which object is meant. Whatever is wrong with it is answered, and the loop goes
+on; a mistake of the component's own ends the PD. Source: seed 004, ipc_server_loop_for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import get_ident
+from typing import Any
+
+from caplab.kernel.abi import WORK_BIT, Rights
+from caplab.pd.env import Env
+from caplab.pd.errors import (
+    CapError,
+    IllegalOperation,
+    InvalidCapability,
+    MissingCap,
+)
+from caplab.pd.idl.errors import NotHere, body_of, label_of
+from caplab.pd.idl.interface import Interface
+from caplab.pd.idl.transfer import Caps
+from caplab.pd.ipc import Message
+from caplab.pd.ipc_server.adapt import Entry, Table, table
+from caplab.pd.ipc_server.answer import Answer, done, unknown
+from caplab.pd.ipc_server.later import Later
+from caplab.pd.ipc_server.objects import Export, Objects
+from caplab.pd.objects import Capability, Endpoint
+
+CLIENT_RIGHTS = Rights.WRITE | Rights.GRANT | Rights.GRANT_REPLY
+"""What the capability to an exported object carries."""
+
+
+def ipc_server_loop_for(
+    env: Env, iface: Interface, obj: Any, name: str = "server", *, threads: int = 1
+) -> None:
+    """Answer calls of an interface on the endpoint of that name, for ever.
+
+    `obj` is of the interface's class, or a ref with a table of functions. With `threads`, so many
+    TCBs of the PD receive, and as many clients are served at a time (`threads: N` in the manifest).
+    Raises MissingCap (there is no such name, or it is no endpoint to receive on), TypeError (the
+    object does not do an operation).
+    """
+    server = IpcServer(env, name)
+    server.bind(iface, obj)
+    server.run(threads=threads)
+
+
+class IpcServer:
+    """Objects behind one endpoint of the PD.
+
+    What is bound answers whoever the manifest's `uses` leads here; an exported object answers
+    whoever was sent the capability to it.
+    """
+
+    def __init__(self, env: Env, name: str = "server") -> None:
+        self.env = env
+        self.name = name
+        self.endpoint = env.endpoint(name)
+        self.objects = Objects()
+        self._bound: dict[int, dict[bytes, Entry]] = {}
+        self._ifaces: list[Interface] = []
+        self._now: dict[int, Request] = {}
+        self._takes = False
+
+    # -- objects ----------------------------------------------------------------------------------
+
+    def bind(self, iface: Interface, obj: Any) -> None:
+        """Let an object answer an interface.
+
+        Raises TypeError (it does not do an operation), ValueError (something answers already)
+        """
+        made = table(iface, obj)
+        for protocol in made:
+            if protocol in self._bound:
+                raise ValueError(f"something answers {iface!r} already: export what comes second")
+        self._bound.update(made)
+        self._ifaces.append(iface)
+        self._look(made)
+
+    def export(self, iface: Interface, obj: Any, *, thread: bool = False) -> Endpoint:
+        """A capability to an object, which a client may be sent; the object answers whoever has it.
+
+        Sent with an answer it is deleted here, otherwise it is the caller's to delete; the object
+        is forgotten, and told so by `released`, when the last one is gone. An object that is
+        exported again keeps its badge. With `thread`, a TCB of its own serves it, so that its
+        client waits for nobody else's (NoSpareTcb when none is left).
+        """
+        made = table(iface, obj)
+        self._look(made)
+        if thread:
+            return self._session(iface, obj, made)
+        badge = self.objects.enter(iface, obj, made)
+        return self._minted(self.endpoint, badge)
+
+    def _minted(self, master: Endpoint, badge: int) -> Export:
+        return Export(self.env, master.mint(badge, CLIENT_RIGHTS).slot)
+
+    def _session(self, iface: Interface, obj: Any, made: Table) -> Endpoint:
+        own = self.env.endpoint()
+        badge = self.objects.enter(iface, obj, made, own)
+        try:
+            client = self._minted(own, badge)
+            self.env.thread(lambda env, _: self._serve_session(own), 0)
+        except BaseException:
+            self.objects.leave(badge)
+            own.delete()
+            raise
+        return client
+
+    def _look(self, made: Table) -> None:
+        if any(entry.op.takes for ops in made.values() for entry in ops.values()):
+            self._takes = True
+
+    def _watch(self) -> None:
+        """Have the first TCB told of work: that the last capability to an object is gone."""
+        try:
+            self.env.tcb.bind_notification(self.env.work)
+        except IllegalOperation:  # the PD has it bound already, or uses it otherwise
+            pass
+
+    # -- what operations may ask for --------------------------------------------------------------
+
+    def defer(self) -> Later:
+        """Answer the request that this thread is at later, with what `Later.reply` is given.
+
+        Errors: SlotsExhausted; RuntimeError outside of an operation
+        """
+        request = self._now.get(get_ident())
+        if request is None or request.later is not None:
+            raise RuntimeError("there is no request here to be answered later")
+
+        def save(slot: int) -> None:
+            self.env.cnode.save_caller(slot)
+
+        try:
+            slot = self.env.slots.place(save)
+        except IllegalOperation:  # nobody waits for an answer
+            slot = 0
+        request.later = Later(self, request.entry.op, slot)
+        return request.later
+
+    def client(self) -> int:
+        """Badge of the capability that the request of this thread came through."""
+        request = self._now.get(get_ident())
+        if request is None:
+            raise RuntimeError("there is no request here")
+        return request.badge
+
+    # -- the loop ---------------------------------------------------------------------------------
+
+    def run(self, *, threads: int = 1) -> None:
+        """Serve for ever, on this thread and so many more.
+
+        Raises MissingCap when the endpoint is not one to receive on, NoSpareTcb.
+        """
+        self._watch()
+        for _ in range(threads - 1):
+            self.env.thread(lambda env, _: self._serve(self.endpoint), 0)
+        try:
+            self._serve(self.endpoint)
+        except InvalidCapability as refused:
+            if refused.slot != self.endpoint.slot:
+                raise
+            raise MissingCap(
+                f"{self.name!r} is an endpoint that {self.env.name} may call and not receive on:"
+                f" under `{self.env.name}:` in the manifest write  serves: endpoint  and serve"
+                ' on "server"'
+            ) from None
+
+    def _serve_session(self, own: Endpoint) -> None:
+        try:
+            self._serve(own)
+        except CapError:
+            if own.slot in self.objects.sessions:
+                raise
+        # The last client is gone and the endpoint with it: the TCB is spare again.
+
+    def _serve(self, endpoint: Endpoint) -> None:
+        slot: int | None = None
+        answer: Answer | None = None
+        while True:
+            if self._takes and slot is None:
+                slot = self.env.slots.alloc()
+            if answer is None:
+                message = endpoint.recv(receive=slot)
+            elif answer.caps:
+                self.env.reply(answer.label, answer.data, caps=answer.caps)
+                self.sent(answer.caps)
+                message = endpoint.recv(receive=slot)
+            else:
+                message = endpoint.reply_recv(answer.label, answer.data, receive=slot)
+            if message.notification:
+                answer = None
+                if message.badge & WORK_BIT:
+                    self._work()
+                continue
+            answer, taken = self._handled(message, slot)
+            if taken:
+                slot = None
+
+    def _handled(self, message: Message, slot: int | None) -> tuple[Answer | None, bool]:
+        """The answer to a message (None: it comes later), and whether its capability was kept."""
+        known: Table = self._bound
+        if message.badge in self.objects.tables:
+            known = self.objects.tables[message.badge]
+        elif message.badge >= self.objects.first:
+            error = NotHere("the object is gone")
+            return Answer(label_of(error), body_of(error)), False
+        ops = known.get(message.label)
+        entry = ops.get(message.data[:8]) if ops is not None else None
+        if entry is None:
+            answer = unknown(known, message)
+            self._drop(message)
+            return answer, False
+        request = Request(entry, message.badge)
+        self._now[get_ident()] = request
+        caps = self.caps(message, slot)
+        answer = done(self.env, entry, message.data, caps)
+        del self._now[get_ident()]
+        if message.slots and not caps.taken:
+            self._drop(message)
+        if request.later is not None:
+            if answer.label:
+                request.later.refuse(answer)
+            return None, caps.taken
+        return answer, caps.taken
+
+    def caps(self, message: Message | None = None, slot: int | None = None) -> Caps:
+        """What came with a message, and how objects of this server come and go."""
+        got = message is not None and bool(message.slots)
+        badge = None
+        if message is not None and message.unwrapped & 1:
+            badge = message.caps[0]
+        return Caps(self.env, (slot or 0) if got else 0, badge, local=self._local, give=self._given)
+
+    def _local(self, iface: Interface, badge: int) -> Any:
+        """The own object that a capability leads to. Errors: NotHere"""
+        found = self.objects.of(badge, iface) if badge >= self.objects.first else None
+        if found is None:
+            raise NotHere(f"that capability leads to no {iface.name} of {self.env.name}")
+        return found
+
+    def _given(self, iface: Interface, obj: Any) -> Capability:
+        """What is sent for an object; a copy, which `sent` deletes."""
+        remote = getattr(obj, "endpoint", obj)
+        if isinstance(remote, Endpoint):
+            return remote
+        return self.export(iface, obj)
+
+    def sent(self, caps: Sequence[Capability]) -> None:
+        """They have gone: what was made for the journey is deleted."""
+        for each in caps:
+            if isinstance(each, Export):
+                each.delete()
+
+    def _drop(self, message: Message) -> None:
+        for slot in message.slots:
+            self.env.cnode.delete_slot(slot)
+
+    def _work(self) -> None:
+        """Forget the objects that nobody can reach any more."""
+        while items := self.env.pd.get_work():
+            for item in items:
+                if item.kind == "client-gone":
+                    self._forget(item.badge)
+
+    def _forget(self, badge: int) -> None:
+        left = self.objects.leave(badge)
+        if left is None:
+            return
+        if left.own is not None:
+            left.own.delete()
+        if hasattr(left.obj, "released"):
+            left.obj.released()
+
+
+class Request:
+    """What a thread is at."""
+
+    __slots__ = ("badge", "entry", "later")
+
+    def __init__(self, entry: Entry, badge: int) -> None:
+        self.entry = entry
+        self.badge = badge
+        self.later: Later | None = None

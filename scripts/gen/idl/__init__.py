@@ -1,0 +1,1 @@
+"""The compiler of interface descriptions: what `caplab gen` does with `.idl` files."""
