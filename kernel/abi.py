@@ -76,6 +76,7 @@ class Sys(IntEnum):
     SLEEP = 13
     FAULT = 14
     DEBUG = 15
+    WITHDRAWN = 16
 
 
 class At(IntEnum):
@@ -101,6 +102,8 @@ class AnswerFlag(IntFlag):
     """A non-blocking receive found nothing; a non-blocking send found nobody and was dropped."""
     NOTIFICATION = 2
     """The badge is a notification word, not the badge of a sender."""
+    WITHDRAWN = 4
+    """A memory object was taken from the PD: the call Withdrawn says which."""
 
 
 class Rights(IntFlag):

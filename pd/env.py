@@ -29,6 +29,7 @@ from caplab.pd import directory, stubs
 from caplab.pd.cspace import SlotAllocator
 from caplab.pd.errors import MissingCap, RangeError, refusal
 from caplab.pd.ipc import Data, body
+from caplab.pd.mappings import Mappings
 from caplab.pd.memory_pool import MemoryPool
 from caplab.pd.objects import (
     AddressSpace,
@@ -85,6 +86,7 @@ class Env:
         *,
         clock: Callable[[], float] = time.monotonic,
         out: TextIO | None = None,
+        mappings: Mappings | None = None,
     ) -> None:
         self.info = info
         self.name = info.name
@@ -95,6 +97,7 @@ class Env:
         self.random = random.Random(info.seed)
         self.slots = SlotAllocator(lambda slot: self.cnode.is_full(slot))
         self.memory_pool = MemoryPool(self)
+        self.mappings = mappings or Mappings()
         self.first = Utcb(self, transports[0])
         self.threads = Threads(self, transports[1:])
         self.cnode = CNode(self, SLOT_CNODE, name="cnode")

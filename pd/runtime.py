@@ -18,6 +18,7 @@ from caplab.pd.errors import Stop
 from caplab.pd.faults import describe
 from caplab.pd.handed import open_handed
 from caplab.pd.loader import run_main
+from caplab.pd.mappings import Mappings
 from caplab.pd.modules import search_path
 from caplab.pd.spawn import introduce, receive
 from caplab.pd.transport import connect
@@ -39,7 +40,7 @@ def run(fd: int, seal: Callable[[], None]) -> int:
     if info.handed:
         open_handed(fd)
     sys.path[:] = search_path(info.path)
-    env = Env(info, connect(info.address, info.ids))
+    env = Env(info, connect(info.address, info.ids), mappings=Mappings(attached=True))
     seal()
     sys.breakpointhook = hook(env)
     return execute(env, run_main, end_process)

@@ -36,6 +36,7 @@ from caplab.kernel.abi import (
 )
 from caplab.pd.crash import crash
 from caplab.pd.errors import Stop
+from caplab.pd.mappings import obey
 from caplab.pd.transport import Transport
 
 SlotPath = tuple[int, int, int]
@@ -43,6 +44,8 @@ SlotPath = tuple[int, int, int]
 # Plain integers, because an enum's `|` and `&` build enum members.
 _SLOT, _TIMEOUT, _RENEWAL = int(Flag.SLOT), int(Flag.TIMEOUT), int(Flag.RENEWAL)
 NOTHING, NOTIFICATION = int(AnswerFlag.NOTHING), int(AnswerFlag.NOTIFICATION)
+_WITHDRAWN = int(AnswerFlag.WITHDRAWN)
+"""The highest flag."""
 _STOP, _CRASH = int(Status.STOP), int(Status.CRASH)
 
 _pack_request = REQUEST.pack
@@ -102,9 +105,12 @@ def request(
 
 
 def answer(frame: bytes) -> Answer:
-    """Read an answer; STOP and CRASH are obeyed instead of returned."""
+    """Read an answer; STOP, CRASH and the flag WITHDRAWN are obeyed instead of returned."""
     _, _, status, length, badge, label, extra, unwrapped, flags = _unpack_answer(frame)
     end = _HEADER + length
+    if flags >= _WITHDRAWN:
+        obey()
+        flags -= _WITHDRAWN
     if status >= _STOP:
         if status == _STOP:
             raise Stop
@@ -231,6 +237,11 @@ def fault(transport: Transport, text: bytes) -> Answer:
 def debug(transport: Transport, at: int) -> Answer:
     """Say that the calling TCB stands at a breakpoint, or goes on (an `At`)."""
     return answer(transport.call(request(Sys.DEBUG, 0, at)))
+
+
+def withdrawn(transport: Transport) -> Answer:
+    """Which memory objects were taken from the PD: names, a line each."""
+    return answer(transport.call(request(Sys.WITHDRAWN, 0)))
 
 
 def invoke_words(

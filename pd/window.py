@@ -30,10 +30,11 @@ class Window:
     Errors: FileNotFoundError when there is no such segment, or none that this PD was granted.
     """
 
-    __slots__ = ("_fd", "name", "size", "writable")
+    __slots__ = ("__weakref__", "_fd", "_withdrawn", "name", "size", "writable")
 
     def __init__(self, name: str) -> None:
         self._fd = -1
+        self._withdrawn = False
         plain = name.lstrip("/")
         if not plain or "/" in plain:
             raise ValueError(f"{name!r} is not the name of a segment")
@@ -46,7 +47,8 @@ class Window:
     def read(self, offset: int = 0, length: int | None = None) -> bytes:
         """Bytes from `offset`; to the end without a length.
 
-        Fewer than asked for where the window is shorter by now; ValueError beyond its first size.
+        Fewer than asked for where the window is shorter by now. Errors: ValueError beyond its first
+        size; PermissionError when the memory object was taken from this PD.
         """
         if length is None:
             length = self.size - offset
@@ -56,7 +58,8 @@ class Window:
     def write(self, offset: int, data: bytes | bytearray | memoryview) -> int:
         """Write all of `data` at `offset` and say how much was.
 
-        Errors: ValueError past the end; PermissionError when it was granted for reading only.
+        Errors: ValueError past the end; PermissionError when it was granted for reading only, or
+        taken from this PD.
         """
         self._check(offset, len(data))
         if not self.writable:
@@ -64,6 +67,8 @@ class Window:
         return os.pwrite(self._fd, data, offset)
 
     def _check(self, offset: int, length: int) -> None:
+        if self._withdrawn:
+            raise PermissionError(errno.EACCES, "taken from this PD", self.name)
         if self._fd < 0:
             raise ValueError(f"window {self.name} is closed")
         if offset < 0 or length < 0 or offset + length > self.size:
@@ -80,6 +85,11 @@ class Window:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
+
+    def withdraw(self) -> None:
+        """Close it, because the memory object was taken from this PD."""
+        self._withdrawn = True
+        self.close()
 
     def __enter__(self) -> Self:
         return self

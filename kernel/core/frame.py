@@ -7,7 +7,7 @@ holds it any more it is destroyed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from caplab.kernel.abi import FRAME_BITS_MIN, PAGE_SIZE, WORD, ObjectType, Rights, Status
 from caplab.kernel.core import message
@@ -63,12 +63,13 @@ def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
         k.effects.append(DestroySegment(mo.number))
         k.act("destroy_segment", mo.name, mo.maker)
     elif pd in mo.granted:
-        withdraw(k, mo, pd)
+        withdraw(k, mo, slot.cnode.pd)
 
 
-def withdraw(k: Kernel, mo: MO, pd: int) -> None:
-    mo.granted.pop(pd, None)
-    k.effects.append(WithdrawSegment(mo.number, pd))
+def withdraw(k: Kernel, mo: MO, pd: Any) -> None:
+    mo.granted.pop(pd.number, None)
+    k.effects.append(WithdrawSegment(mo.number, pd.number))
+    k.withdrawals.note(pd, mo.name)
     k.act("withdraw", mo.name, mo.maker)
 
 
@@ -89,6 +90,8 @@ def map_frame(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     writable = bool(cap.rights & Rights.WRITE)
     if pd not in mo.granted or (writable and not mo.granted[pd]):
         mo.granted[pd] = writable
+        if writable:
+            k.withdrawals.again(pd, mo.name)
         k.effects.append(GrantSegment(mo.number, pd, writable))
     return Result(body=mo.name.encode(), label=mo.pages * PAGE_SIZE)
 
@@ -152,5 +155,5 @@ def unmap(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     """
     mo: MO = cap.obj
     if caller.pd.number in mo.granted:
-        withdraw(k, mo, caller.pd.number)
+        withdraw(k, mo, caller.pd)
     return OK

@@ -16,6 +16,7 @@ from caplab.kernel.core.effects import Unmask
 from caplab.kernel.core.outcome import OK, Outcome, Result, error
 
 if TYPE_CHECKING:
+    from caplab.kernel.core.events import Interrupt
     from caplab.kernel.core.kernel import Kernel
     from caplab.kernel.core.tcb import TCB
 
@@ -70,6 +71,13 @@ def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
 def forget(k: Kernel, irq: IRQ, cause: Cause) -> None:
     if irq.slot.cap is not None:
         k.delete(irq.slot, cause)
+
+
+def happened(k: Kernel, event: Interrupt) -> None:
+    """A line is readable."""
+    irq = k.irqs.get(event.irq)
+    if irq is not None:
+        arrive(k, irq)
 
 
 def arrive(k: Kernel, irq: IRQ) -> None:

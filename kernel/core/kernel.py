@@ -54,6 +54,7 @@ from caplab.kernel.core.rootlink import Root
 from caplab.kernel.core.states import DEAD, INACTIVE, JOB, RUNNING
 from caplab.kernel.core.sweep import Sweep
 from caplab.kernel.core.tcb import TCB
+from caplab.kernel.core.withdrawal import Withdrawals
 
 NO_CAP = Cap(ObjectType.NULL, None, 0, 0)
 NANOSECONDS = 1_000_000_000
@@ -83,6 +84,7 @@ class Kernel:
         self.counted = 0
         self.deadlines = Deadlines()
         self.domains = Domains()
+        self.withdrawals = Withdrawals()
         self.effects: list[Effect] = []
         self.numbers: dict[str, int] = {}
         self.gate: Gate | None = None
@@ -94,7 +96,7 @@ class Kernel:
             Exited: lambda event: root.exited(self, event),
             Operator: lambda event: root.operator(self, event),
             BadFrame: self._bad_frame,
-            Interrupt: self._interrupt,
+            Interrupt: lambda event: irqs.happened(self, event),
             Deadline: self._deadline,
             Work: self._work,
             Faulted: lambda event: faults.happened(self, event),
@@ -109,6 +111,8 @@ class Kernel:
         effects: list[Effect] = []
         self.effects = effects
         self.reactions[type(event)](event)
+        if self.withdrawals.due:
+            self.withdrawals.tell(effects)
         return effects
 
     @property
@@ -209,11 +213,6 @@ class Kernel:
         tcb = self.tcbs.get(event.tcb)
         if tcb is not None and tcb.state != DEAD:
             self.root.broke_abi(self, tcb, event.reason)
-
-    def _interrupt(self, event: Interrupt) -> None:
-        line = self.irqs.get(event.irq)
-        if line is not None:
-            irqs.arrive(self, line)
 
     def _deadline(self, event: Deadline) -> None:
         for owner in self.deadlines.expired(event.now):

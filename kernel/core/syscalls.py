@@ -25,6 +25,7 @@ from caplab.kernel.core import (
     reply,
     tcb,
     untyped,
+    withdrawal,
 )
 from caplab.kernel.core.rows import Handler, Invocation, Syscall
 from caplab.kernel.root import (
@@ -56,6 +57,7 @@ SYSCALLS: tuple[Syscall, ...] = (
     Syscall(Sys.SLEEP, control.sleep, takes_cap=False),
     Syscall(Sys.FAULT, control.fault, takes_cap=False),
     Syscall(Sys.DEBUG, control.debug, takes_cap=False),
+    Syscall(Sys.WITHDRAWN, withdrawal.withdrawn, takes_cap=False),
 )
 
 _DEST = ("dest_index", "dest_depth", "src_index", "src_depth")

@@ -130,6 +130,7 @@ class Burial(Sweep):
             del k.tcbs[tcb.number]
             tcb.cut()
         pd.tcbs = []
+        k.withdrawals.forget(pd.number)
         pd.endpoint = pd.notification = None
         pd.users.clear()
         ads.leave(k, pd, self.cause)

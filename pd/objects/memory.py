@@ -47,7 +47,7 @@ class Memory(Capability):
 
         Errors: IllegalOperation, Revoked (the memory object is gone)
         """
-        return Window(self._grant())
+        return self.env.mappings.add(Window(self._grant()))
 
     def map_in(self, pd: PdCap, address: int, *, writable: bool = True) -> None:
         """Map it in another PD, at the address of a page there. seL4_X86_Page_Map.
@@ -65,11 +65,14 @@ class Memory(Capability):
         )
 
     def unmap(self) -> None:
-        """Give the grant back; windows still open keep the pages until they are closed."""
+        """Give the grant back. What is still open of it is closed, and what `SharedMemory` has
+        mapped is a memory fault from now on.
+        """
         self.checked(invocations.frame_unmap(self.transport, self.slot), "Frame_Unmap")
 
     def _grant(self) -> str:
         """Name of the segment, which the PD may open from here on. seL4_X86_Page_Map."""
+        self.env.mappings.expect()
         answer = self.checked(invocations.frame_map(self.transport, self.slot), "Frame_Map")
         self._size = answer.label
         return answer.data.decode()

@@ -147,5 +147,8 @@ def test_an_object_that_can_be_waited_for_says_how_waiting_ends() -> None:
         *(Sys.PARK, Sys.SLEEP, Sys.FAULT),
     ):
         assert "Blocks" in sections(ROWS[number])
-    for number in (Sys.NB_SEND, Sys.NB_RECV, Sys.POLL, Sys.REPLY, Sys.YIELD, Sys.DEBUG):
+    for number in (
+        *(Sys.NB_SEND, Sys.NB_RECV, Sys.POLL, Sys.REPLY, Sys.YIELD, Sys.DEBUG),
+        Sys.WITHDRAWN,
+    ):
         assert "Blocks" not in sections(ROWS[number])

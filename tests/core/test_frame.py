@@ -1,14 +1,17 @@
 """Memory objects: who holds them, who may open them, and when the segment goes."""
 
-from caplab.kernel.abi import PAGE_SIZE, ObjectType, Rights, Status
+from caplab.kernel.abi import ANSWER, PAGE_SIZE, AnswerFlag, ObjectType, Rights, Status, Sys
 from caplab.kernel.core.effects import (
     CreateSegment,
     DestroySegment,
+    Effect,
     GrantSegment,
     MapPages,
+    Resume,
     Spawn,
     WithdrawSegment,
 )
+from caplab.kernel.core.withdrawal import MOST
 from lab import Lab, Thread, ok, pair, refused
 
 
@@ -224,3 +227,101 @@ def test_only_who_has_a_handler_when_it_starts_is_to_be_traced() -> None:
     assert (specs["pager"]["traced"], specs["app"]["traced"]) == (False, True)
     assert app.pd.paged
     assert not pager.pd.paged
+
+
+TAKEN = AnswerFlag.WITHDRAWN
+
+
+def withdrawn(thread: Thread) -> list[str]:
+    return ok(thread.syscall(Sys.WITHDRAWN)).body.decode().split()
+
+
+def test_who_loses_a_page_is_told_with_its_next_answer_and_once() -> None:
+    lab, fs, app = shared()
+    name = ok(fs.invoke("frame_map", 40)).body.decode()
+    assert not ok(app.revoke(20)).flags & TAKEN
+    assert lab.of(WithdrawSegment) != []
+    assert ok(fs.syscall(Sys.YIELD)).flags & TAKEN
+    assert not ok(fs.syscall(Sys.YIELD)).flags & TAKEN
+    assert withdrawn(fs) == [name]
+    assert withdrawn(fs) == []
+
+
+def test_a_blocked_one_is_told_with_the_answer_it_waits_for() -> None:
+    _, fs, app = shared()
+    ok(fs.invoke("frame_map", 40))
+    assert fs.recv() is None
+    ok(app.revoke(20))
+    assert app.call("fs", b"x") is None
+    message = fs.woken()
+    assert message.flags & TAKEN
+    assert message.body == b"x"
+
+
+def test_who_gives_a_page_back_is_told_by_that_answer() -> None:
+    _, fs, _ = shared()
+    name = ok(fs.invoke("frame_map", 40)).body.decode()
+    assert ok(fs.invoke("frame_unmap", 40)).flags & TAKEN
+    assert withdrawn(fs) == [name]
+
+
+def test_an_answer_that_went_out_before_does_not_tell_of_a_withdrawal() -> None:
+    """The host has not taken the name away yet when it is sent."""
+    lab, fs, app = shared()
+    ok(fs.invoke("frame_map", 40))
+    withdrawals = lab.k.withdrawals
+    withdrawals.note(fs.pd, "cl.x")
+    frame = bytes(ANSWER.size)
+    early: list[Effect] = [Resume(fs.number, frame), WithdrawSegment(1, fs.pd.number)]
+    withdrawals.tell(early)
+    assert early[0] == Resume(fs.number, frame)
+    both: list[Effect] = [
+        Resume(fs.number, frame),
+        Resume(fs.number, frame),
+        Resume(app.number, b""),
+    ]
+    withdrawals.tell(both)
+    assert both[0] == Resume(fs.number, frame)
+    assert both[1] != Resume(fs.number, frame)
+    assert both[2] == Resume(app.number, b"")
+    assert withdrawals.due == {}
+
+
+def test_what_a_pd_was_given_again_to_write_it_may_keep() -> None:
+    _, fs, app = shared()
+    app.call("fs", caps=[20])
+    ok(fs.recv(slot=41))
+    ok(fs.invoke("frame_map", 40))
+    ok(fs.delete(40))
+    assert withdrawn(fs) == []  # it has another capability
+    ok(fs.invoke("frame_unmap", 41))
+    ok(fs.invoke("frame_map", 41))
+    assert withdrawn(fs) == []
+
+
+def test_what_it_was_given_again_for_reading_only_it_has_lost() -> None:
+    _, fs, _ = shared()
+    name = ok(fs.invoke("frame_map", 40)).body.decode()
+    ok(fs.copy(40, 41, rights=int(Rights.READ)))
+    ok(fs.invoke("frame_unmap", 40))
+    ok(fs.invoke("frame_map", 41))
+    assert withdrawn(fs) == [name]
+
+
+def test_more_than_fits_is_told_in_turn() -> None:
+    lab, fs, _ = shared()
+    names = [f"cl.lab.{number}" for number in range(MOST + 1)]
+    for name in names:
+        lab.k.withdrawals.note(fs.pd, name)
+    ok(fs.syscall(Sys.YIELD))
+    answer = ok(fs.syscall(Sys.WITHDRAWN))
+    assert answer.flags & TAKEN
+    assert answer.body.decode().split() + withdrawn(fs) == names
+
+
+def test_who_dies_is_told_nothing_and_nothing_is_kept_for_it() -> None:
+    lab, fs, app = shared()
+    ok(fs.invoke("frame_map", 40))
+    ok(app.revoke(20))
+    lab.die("fs")
+    assert (lab.k.withdrawals.due, lab.k.withdrawals.names) == ({}, {})

@@ -72,6 +72,7 @@ def test_a_refusal_is_returned_as_a_number(status: Status) -> None:
         (lambda t: stubs.sleep(t, 1), Sys.SLEEP),
         (lambda t: stubs.fault(t, b"x"), Sys.FAULT),
         (lambda t: stubs.debug(t, 1), Sys.DEBUG),
+        (lambda t: stubs.withdrawn(t), Sys.WITHDRAWN),
     ],
 )
 def test_each_stub_makes_its_call_and_obeys_stop(stub, number) -> None:
