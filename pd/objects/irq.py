@@ -60,8 +60,10 @@ class IrqControl(Capability):
 
         return self._placed(put, "IRQControl_Get")
 
-    def get_ioapic(self, vector: int, pin: int, level: int = 0, polarity: int = 0) -> Irq:
-        """The handler of the line `vector`, which a pin of the I/O APIC raises.
+    def get_ioapic(
+        self, vector: int, pin: int, level: int = 0, polarity: int = 0, *, ioapic: int = 0
+    ) -> Irq:
+        """The handler of the line `vector`, which a pin of an I/O APIC raises; there is one, 0.
 
         seL4_IRQControl_GetIOAPIC
         """
@@ -71,7 +73,7 @@ class IrqControl(Capability):
                 self.slot,
                 slot,
                 WORD_BITS,
-                0,
+                ioapic,
                 pin,
                 level,
                 polarity,

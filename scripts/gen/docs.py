@@ -97,6 +97,8 @@ def _service(data: Catalogue, service: str) -> str:
     ]
     head = f'## <a id="{service}"></a>Refusals of the {service} server'
     told = "The number is the label of the server's answer (negative: the client library's own)."
+    if service == "sel4rpc":
+        told = "The number is the answer's errorCode; one below 64 is that of a status, as it was."
     return "\n".join(
         [head, "", told, "", "| Number | Name | Meaning | Do |", "|---|---|---|---|", *rows]
     )

@@ -69,7 +69,7 @@ def _compile(proto: Path, folder: Path) -> None:
 def main() -> None:
     """Generate what the tree's own `.proto` files declare."""
     root = Path(__file__).parents[2]
-    for proto in found([root / "servers"]):
+    for proto in found([root / "servers", root / "pd"]):
         write(proto)
 
 

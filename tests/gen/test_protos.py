@@ -8,7 +8,7 @@ from caplab.kernel.boot.generated import mark_of, outputs, stale
 from caplab.scripts.gen.protos import BadProto, found, generate, write
 from sources import ROOT
 
-PROTOS = sorted((ROOT / "servers").rglob("*.proto"))
+PROTOS = sorted(proto for top in ("servers", "pd") for proto in (ROOT / top).rglob("*.proto"))
 GOOD = 'syntax = "proto3";\nmessage Ask { uint64 magic = 100; }\n'
 
 

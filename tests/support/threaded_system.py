@@ -100,6 +100,7 @@ class ThreadedSystem:
         *pds: dict[str, Any],
         uarts: tuple[str, ...] = ("uart0",),
         semantics: str = "lab",
+        **spec: Any,
     ) -> None:
         self.lock = threading.RLock()
         self.root = RootTask()
@@ -124,13 +125,8 @@ class ThreadedSystem:
         # Not `cl.`, by which the baseline check of another run would take them for a leak.
         prefix = f"threads.{os.urandom(4).hex()}."
         entries = [{"run": {}, "path": [], **pd} for pd in pds]
-        spec = {
-            "name": "threads",
-            "semantics": semantics,
-            "shm_prefix": prefix,
-            "uarts": list(uarts),
-            "pds": entries,
-        }
+        spec |= {"name": "threads", "semantics": semantics, "shm_prefix": prefix}
+        spec |= {"uarts": list(uarts), "pds": entries}
         self.happen(lambda now: events.Boot(now, spec))
 
     def __enter__(self) -> "ThreadedSystem":

@@ -1,0 +1,117 @@
+"""Device memory by address: the parent's ranges, halved until a part lies where it is wanted.
+
+What seL4's allocman does with its trees of untypeds. Halves that are both free become one again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from caplab.kernel.abi import ObjectType, Status
+from caplab.pd import invocations
+from caplab.pd.errors import refusal
+from caplab.pd.objects import Untyped
+from caplab.pd.sel4rpc.errors import OutsideRange, RpcError
+
+if TYPE_CHECKING:
+    from caplab.pd.env import Env
+
+
+class Part:
+    """An untyped: a whole range, or a half of the part above it."""
+
+    def __init__(self, slot: int, address: int, bits: int, above: Part | None = None) -> None:
+        self.slot = slot
+        self.address = address
+        self.bits = bits
+        self.above = above
+        self.halves: tuple[Part, ...] = ()
+        self.lent = False
+
+    def covers(self, address: int) -> bool:
+        return self.address <= address < self.address + (1 << self.bits)
+
+
+class Ranges:
+    """The device memory that the manifest gave this PD."""
+
+    def __init__(self, env: Env) -> None:
+        self._env = env
+        infos = [(one, one.info()) for one in env.ranges()]
+        self.whole = [Part(one.slot, info.address, info.size_bits) for one, info in infos]
+
+    def take(self, address: int, bits: int) -> Part:
+        """The part of `1 << bits` bytes at an address, for somebody alone.
+
+        Errors: OutsideRange; RevokeFirst's number, when somebody has some of it; SlotsExhausted
+        """
+        part = next((one for one in self.whole if one.covers(address)), None)
+        if part is None or bits > part.bits:
+            raise OutsideRange(f"{1 << bits} bytes at {address:#x}; the parent has {self._listed}")
+        while True:
+            if part.lent and not self.is_free(part):
+                raise _taken(part)
+            part.lent = False
+            if part.bits == bits:
+                if part.halves and not self._join(part):
+                    raise _taken(part)
+                part.lent = True
+                return part
+            if not part.halves:
+                self._halve(part)
+            part = next(half for half in part.halves if half.covers(address))
+
+    def give_back(self, part: Part) -> None:
+        """Nobody has the part any more."""
+        part.lent = False
+        above = part.above
+        while above is not None and not any(one.lent or one.halves for one in above.halves):
+            self._unhalve(above)
+            above = above.above
+
+    def is_free(self, part: Part) -> bool:
+        """Whether nothing is made of it: only the kernel knows what a child has deleted."""
+        return Untyped(self._env, part.slot).info().left == 1 << part.bits
+
+    @property
+    def _listed(self) -> str:
+        ends = [(one.address, one.address + (1 << one.bits) - 1) for one in self.whole]
+        return ", ".join(f"{first:#x}-{last:#x}" for first, last in ends) or "no device memory"
+
+    def _halve(self, part: Part) -> None:
+        env, bits = self._env, part.bits - 1
+        slots = env.slots.row(2)
+        answer = invocations.untyped_retype(
+            *(env.utcb().transport, part.slot, ObjectType.UNTYPED, bits),
+            *(0, 0, slots[0], 2, env.cnode.slot),
+        )
+        if answer.status:
+            for slot in slots:
+                env.slots.free(slot)
+            raise refusal(answer.status, "Untyped_Retype", part.slot, answer.data)
+        part.halves = tuple(
+            Part(slot, part.address + (number << bits), bits, part)
+            for number, slot in enumerate(slots)
+        )
+
+    def _join(self, part: Part) -> bool:
+        """Make one of the halves, if all of them are free."""
+        for half in part.halves:
+            if half.lent and not self.is_free(half):
+                return False
+            if half.halves and not self._join(half):
+                return False
+            half.lent = False
+        self._unhalve(part)
+        return True
+
+    def _unhalve(self, part: Part) -> None:
+        for half in part.halves:
+            self._env.cnode.delete_slot(half.slot)
+            self._env.slots.free(half.slot)
+        part.halves = ()
+
+
+def _taken(part: Part) -> RpcError:
+    text = f"somebody has memory between {part.address:#x} and {part.address + (1 << part.bits):#x}"
+    return RpcError.of(Status.REVOKE_FIRST, text)
