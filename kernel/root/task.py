@@ -288,9 +288,9 @@ class RootTask:
         operator.doom(k, one, one.fault)
 
     def badge_gone(self, k: Kernel, endpoint: Endpoint, badge: int) -> None:
-        endpoint.clients.pop(badge, None)
+        client = endpoint.clients.pop(badge, 0)
         if not holds.badge_gone(k, self, endpoint, badge) and not isinstance(endpoint, pd.StandIn):
-            work.client_gone(k, endpoint, badge, self.active)
+            work.client_gone(k, endpoint, badge, client, self.active)
 
     def reclaim(self, k: Kernel, record: Record, cause: Cause) -> None:
         """The memory that paid for a record is taken back, and so is the record."""

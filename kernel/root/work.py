@@ -127,12 +127,17 @@ def add(k: Kernel, item: WorkItem) -> bool:
     return True
 
 
-def client_gone(k: Kernel, endpoint: Endpoint, badge: int, report: Report | None) -> None:
-    """The last capability of a badge is gone: tell the PD that receives on the endpoint."""
+def client_gone(
+    k: Kernel, endpoint: Endpoint, badge: int, client: int, report: Report | None
+) -> None:
+    """The last capability of a badge is gone: tell the PD that receives on the endpoint.
+
+    `client` is the number of the PD that the badge was given to, 0 when nobody knows.
+    """
     server: PD | None = endpoint.owner
     assert server is not None, "every endpoint has been made by somebody"
     item = WorkItem("client-gone", server, report)
-    item.badge, item.endpoint = badge, endpoint
+    item.badge, item.endpoint, item.pd = badge, endpoint, client
     add(k, item)
 
 

@@ -29,7 +29,7 @@ def get(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         that UART to the first of these clients that is connected (none: leave it), and say with
         PD_Finish_Work who there are; `free` with object, pd and count: that PD holds it
         no more, and `left` PDs do; `destroy`: the space was taken away; `client-gone`
-        with badge, endpoint (its slot, or 0) and pd (0, or the PD whose RDE it was)
+        with badge, endpoint (its slot, or 0) and pd (0, or the PD that it was given to)
     Errors: INVALID_CAPABILITY (another PD's)
     """
     if cap.obj is not caller.pd:

@@ -35,7 +35,7 @@ class Work:
     space: int = 0
     object: int = 0
     pd: int = 0
-    """Number of the PD that held the object or had the RDE."""
+    """Number of the PD that held the object, or had the RDE or the badge."""
     count: int = 0
     """How often it held the object."""
     left: int = 0

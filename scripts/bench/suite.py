@@ -15,6 +15,7 @@ BENCHES = {
     "boot": "fifty PDs beside fifty Pythons: how fast they start, what memory they take",
     "confinement": "calls, starts and ends of confined PDs beside those of PDs that are not",
     "kernel": "a Call among many, long work, many clients, recording: each beside its yardstick",
+    "l4": "Codezero's IPC beside a raw Call with the same words",
     "resources": "a server's death and its blocked callers, the model state and others' calls",
 }
 """Each a module of this folder with `setups(full)`, imported when it is asked for."""

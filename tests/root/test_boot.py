@@ -99,6 +99,16 @@ def test_a_server_tells_the_capabilities_and_the_generations_of_a_client_apart()
         lab.die("app")
 
 
+def test_a_server_is_told_which_pd_lost_a_badge() -> None:
+    lab = Lab({"fs": {"serves": "endpoint"}, "app": {"uses": {"fs": "fs"}}})
+    fs, app = lab["fs"], lab["app"]
+    ok(fs.mint("server", 20, badge=9))
+    ok(fs.delete(20))
+    lab.die("app")
+    items = ok(fs.pd_call("get_work")).map["items"]
+    assert [(item["badge"], item["pd"]) for item in items] == [(9, 0), (2, app.pd.number)]
+
+
 def test_who_looks_an_endpoint_up_learns_which_pd_receives_there() -> None:
     lab = Lab({"fs": {"serves": "endpoint"}, "app": {"uses": {"fs": "fs"}}})
     app = lab["app"]

@@ -23,7 +23,7 @@ def test_a_client_is_gone_when_the_last_capability_of_its_badge_is() -> None:
     assert fetch(fs) == []
     ok(app.delete(20))
     gone = {"kind": "client-gone", "badge": badge, "endpoint": fs.slot("server")}
-    assert fetch(fs) == [{"id": 1, **gone, "space": 0, "pd": 0}]
+    assert fetch(fs) == [{"id": 1, **gone, "space": 0, "pd": app.pd.number}]
 
 
 def test_a_death_makes_clients_gone() -> None:
