@@ -202,14 +202,18 @@ class RpcServer:
 
     # -- children that end -----------------------------------------------------------------------
 
-    def see_to_work(self) -> None:
+    def see_to_work(self) -> list[int]:
         """Fetch the work that the PD was told of (a message that is a notification, when `env.work`
-        is bound to the TCB that receives), and take back what children had that are gone.
+        is bound to the TCB that receives), and take back what children had that are gone: the
+        badges of those.
         """
+        gone: list[int] = []
         while items := self.env.pd.get_work():
-            for item in items:
-                if item.kind == "client-gone":
-                    self.client_gone(item.badge)
+            badges = [item.badge for item in items if item.kind == "client-gone"]
+            for badge in badges:
+                self.client_gone(badge)
+            gone += badges
+        return gone
 
     def client_gone(self, badge: int) -> int:
         """The last capability of a badge is gone: the memory it had is the parent's again, apart
