@@ -21,7 +21,7 @@ from caplab.pd.errors import (
 )
 from caplab.pd.idl.errors import NotHere, body_of, label_of
 from caplab.pd.idl.interface import Interface
-from caplab.pd.idl.transfer import Caps
+from caplab.pd.idl.transfer import NOTHING, Caps
 from caplab.pd.ipc import Message
 from caplab.pd.ipc_server.adapt import Entry, Table, table
 from caplab.pd.ipc_server.answer import Answer, done, unknown
@@ -217,7 +217,8 @@ class IpcServer:
             return answer, False
         request = Request(entry, message.badge)
         self._now[get_ident()] = request
-        caps = self.caps(message, slot)
+        op = entry.op
+        caps = self.caps(message, slot) if op.takes or op.gives else NOTHING
         answer = done(self.env, entry, message.data, caps)
         del self._now[get_ident()]
         if message.slots and not caps.taken:

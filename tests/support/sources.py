@@ -79,7 +79,10 @@ def _is_module(dotted: str) -> bool:
 
 
 def generated(path: Path) -> bool:
-    return path.stem.endswith("_pb2") or "generated" in path.parts
+    if path.stem.endswith("_pb2") or "generated" in path.parts:
+        return True
+    with path.open() as text:
+        return text.readline().startswith("# Made by `caplab gen`")
 
 
 def sources(*folders: str) -> list[Source]:

@@ -140,9 +140,7 @@ def _compound(source: Source, names: Names, iface: Interface) -> None:
     source.add("    ) -> None:", "        super().__init__(ptr, cap)")
     for part in iface.composes:
         as_ = f"as_{part.name}"
-        source.add(
-            f"        self.{as_} = {as_} if {as_} is not None else ref_{part.name}(ptr, cap)"
-        )
+        source.add(f"        self.{as_} = {as_} or ref_{part.name}(ptr, cap)")
     source.use("typing", "NamedTuple")
     source.add("", "", f"class iface_{name}(NamedTuple):")
     source.add(f'    """The functions of each interface that {name} composes."""', "")

@@ -8,7 +8,7 @@ from caplab.scripts.gen.idl.emit_interface import exported
 from caplab.scripts.gen.idl.model import Cap, Interface, Range
 from caplab.scripts.gen.idl.names import Names
 from caplab.scripts.gen.idl.operations import Method
-from caplab.scripts.gen.idl.source import WIDTH, Source, broken, call
+from caplab.scripts.gen.idl.source import WIDTH, Source, broken, call, import_lines
 from caplab.scripts.gen.idl.words import python, snake
 
 IDL = shapes.IDL
@@ -85,7 +85,8 @@ def _encode(method: Method) -> list[str]:
     if brought is not None and isinstance(brought.type, Cap) and brought.type.interface:
         kind, file = brought.type.interface, brought.type.file
         assert file is not None
-        lines += [f"    from {method.names.side(kind, file, 'interface')} import {kind}", ""]
+        module = method.names.side(kind, file, "interface")
+        lines += [*(f"    {line}" for line in import_lines(module, [kind], WIDTH - 4)), ""]
     if len(some) > 1:
         lines.append(f"    {', '.join(python(each.name) for each in some)} = _result")
     lines += shapes.checks(source, some, 4, decoded=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from caplab.scripts.gen.idl import shapes
 from caplab.scripts.gen.idl.model import WORD, Cap, Interface, Operation, Parameter
 from caplab.scripts.gen.idl.names import Names
-from caplab.scripts.gen.idl.source import Source, camel
+from caplab.scripts.gen.idl.source import WIDTH, Source, camel, import_lines
 from caplab.scripts.gen.idl.words import python, python_method, snake
 
 
@@ -129,5 +129,6 @@ class Method:
             if isinstance(each.type, Cap) and each.type.interface and each.type.file:
                 name = each.type.interface
                 module = self.names.side(name, each.type.file, "client")
-                found += [f"{' ' * indent}from {module} import {name}, client_{name}", ""]
+                lines = import_lines(module, [name, f"client_{name}"], WIDTH - indent)
+                found += [*(" " * indent + line for line in lines), ""]
         return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 WIDTH = 100
 
@@ -60,7 +60,7 @@ def _blocks(imports: dict[str, set[str]], width: int = WIDTH) -> list[list[str]]
     for module in sorted(imports, key=lambda name: name.lower()):
         top = module.split(".")[0]
         rank = 0 if top in sys.stdlib_module_names else 1 if top == "caplab" else 2
-        blocks[rank] += _import(module, sorted(imports[module], key=_rank), width)
+        blocks[rank] += import_lines(module, imports[module], width)
     return [block for block in blocks if block]
 
 
@@ -70,7 +70,9 @@ def _rank(name: str) -> tuple[int, str]:
     return kind, name.lower()
 
 
-def _import(module: str, names: Sequence[str], width: int) -> list[str]:
+def import_lines(module: str, some: Iterable[str], width: int = WIDTH) -> list[str]:
+    """An import statement, in the order and of the form that linters want."""
+    names = sorted(some, key=_rank)
     line = f"from {module} import {', '.join(names)}"
     if len(line) <= width:
         return [line]
