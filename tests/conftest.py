@@ -1,6 +1,7 @@
 """Fixtures for every test: a private runtime directory, and the baseline check."""
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ import hypothesis
 import pytest
 
 import leaks
+import terminal_programs
 
+MISSING_PROGRAM = re.compile(rf"(\S+) {terminal_programs.MISSING}")
 pytest_plugins = ["pytester"]
 
 # Always the same examples, so that a red run is red again, here and elsewhere; CI looks longer.
@@ -43,3 +46,11 @@ def baseline(runtime_dir: Path) -> Iterator[None]:
     if left:
         leaks.end_leftovers(before, runtime_dir)
         pytest.fail(f"left behind: {left}", pytrace=False)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Names the programs that tests would have tried and that are not installed."""
+    reasons = (str(report.longrepr) for report in terminalreporter.stats.get("skipped", ()))
+    missing = {found[1] for reason in reasons if (found := MISSING_PROGRAM.search(reason))}
+    if missing:
+        terminalreporter.write_line(f"Not installed, so not tried: {', '.join(sorted(missing))}.")
