@@ -16,6 +16,7 @@ BENCHES = {
     "confinement": "calls, starts and ends of confined PDs beside those of PDs that are not",
     "kernel": "a Call among many, long work, many clients, recording: each beside its yardstick",
     "l4": "Codezero's IPC beside a raw Call with the same words",
+    "serial": "printing through a serial server beside a line alone, and twenty clients at once",
     "resources": "a server's death and its blocked callers, the model state and others' calls",
 }
 """Each a module of this folder with `setups(full)`, imported when it is asked for."""

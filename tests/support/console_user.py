@@ -1,5 +1,6 @@
 """Somebody at a terminal who is attached to a line, with pexpect for fingers and eyes."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,28 +26,41 @@ def program(line: LineProcess, options: dict[str, object], prelude: str = "") ->
 
 
 @contextmanager
-def user(
-    line: LineProcess, prelude: str = "", *, job_control: bool = False, **options: object
-) -> Iterator[pexpect.spawn]:
-    """Somebody at a terminal who attached; its settings must be the same in the end.
+def at_a_terminal(command: list[str], *, job_control: bool = False) -> Iterator[pexpect.spawn]:
+    """A command in somebody's terminal, whose settings must be the same in the end.
 
-    With `job_control` the program goes on in the foreground once it has been stopped.
+    With `job_control` it goes on in the foreground once it has been stopped. Its exit status is
+    the attribute `code`.
     """
     # The terminal outlives the program: the shell is what a real user would be left with.
-    shell = 'ulimit -c 0; stty -a; "$@"; code=$?; stty -a; echo "code $code"'
+    status = 'code=$?; stty -a; echo "code $code"'
+    shell = f'ulimit -c 0; stty -a; echo started; "$@"; {status}'
     if job_control:
         said = 'echo "stopped, and the terminal says"; stty -a; echo "going on"; fg'
-        shell = f'set -m; stty -a; "$@"; {said}; code=$?; stty -a; echo "code $code"'
-    arguments = ["-c", shell, "sh", *program(line, options, prelude)]
-    with pexpect.spawn("/bin/bash", arguments, timeout=PATIENCE, encoding="utf-8") as terminal:
-        terminal.expect(r"pid (\d+)")
+        shell = f'set -m; stty -a; echo started; "$@"; {said}; {status}'
+    arguments = ["-c", shell, "sh", *command]
+    env = {**os.environ, "TERM": "xterm"}
+    with pexpect.spawn(
+        "/bin/bash", arguments, timeout=PATIENCE, encoding="utf-8", env=env
+    ) as terminal:
+        terminal.expect("started")
         before = terminal.settings = settings(terminal.before)
-        terminal.attached = int(terminal.match[1])
         yield terminal
         terminal.expect(r"code (\d+)")
         terminal.code = int(terminal.match[1])
         assert settings(terminal.before) == before
         terminal.expect(pexpect.EOF)
+
+
+@contextmanager
+def user(
+    line: LineProcess, prelude: str = "", *, job_control: bool = False, **options: object
+) -> Iterator[pexpect.spawn]:
+    """Somebody at a terminal who attached to a line."""
+    with at_a_terminal(program(line, options, prelude), job_control=job_control) as terminal:
+        terminal.expect(r"pid (\d+)")
+        terminal.attached = int(terminal.match[1])
+        yield terminal
 
 
 def settings(stty: str) -> list[str]:

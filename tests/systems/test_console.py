@@ -1,0 +1,152 @@
+"""A real system's console: attached through restarts, until the end, to one UART or another."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from caplab import System
+from console_user import ESC, at_a_terminal
+
+DRIVER = '''
+from caplab import Env
+from caplab.pd.register import WindowSize
+
+
+def main(env: Env, name: str) -> None:
+    """Says what comes up the line."""
+    uart = env.device(name)
+    bell = env.notification()
+    interrupt = uart.claim()
+    interrupt.set_notification(bell)
+    uart.write(b"generation %d drives %s\\r\\n" % (env.generation, name.encode()))
+    while True:
+        for part in uart.receive():
+            said = "%d x %d" % part if isinstance(part, WindowSize) else str(part)
+            uart.write(f"<{said}>\\r\\n".encode())
+        interrupt.ack()
+        bell.wait()
+'''
+MANIFEST = """
+name: driven
+uarts: [uart0, uart1]
+pds:
+  driver:
+    run: ./driver.py
+    role: server
+    devices: [uart0]
+    args: {name: uart0}
+    restart: {policy: always, backoff: 0.01}
+  other:
+    run: ./driver.py
+    role: server
+    devices: [uart1]
+    args: {name: uart1}
+"""
+SHELL = """
+name: served
+uarts: [uart0]
+pds:
+  serial:
+    run: servers.serial
+    restart: {policy: on-failure, backoff: 0.01}
+  shell:
+    run: clients.shell
+    uses: {console: serial}
+    restart: {policy: on-failure, backoff: 0.01}
+"""
+CAPLAB = [sys.executable, "-m", "caplab"]
+BANNER = r"\[caplab\] uart0 on /dev/pts/\d+\. Ctrl-\] then: q leaves"
+
+
+@pytest.fixture
+def manifest(tmp_path: Path, runtime_dir: Path) -> Path:
+    (tmp_path / "driver.py").write_text(DRIVER)
+    path = tmp_path / "driven.yaml"
+    path.write_text(MANIFEST)
+    return path
+
+
+def test_a_console_stays_attached_while_its_driver_dies_and_comes_back(manifest: Path) -> None:
+    with System(manifest) as system, at_a_terminal([*CAPLAB, "console"]) as terminal:
+        terminal.expect(BANNER)
+        terminal.expect("generation 0 drives uart0")
+        terminal.expect("<24 x 80>")
+        for generation in (1, 2):
+            system.kill("driver")
+            terminal.expect(f"generation {generation} drives uart0")
+            terminal.expect("<24 x 80>")  # a new driver is told, too
+            terminal.send(f"key {generation}")
+            terminal.expect(f"<b'key {generation}'>")
+        terminal.send(ESC + "b")
+        terminal.expect_exact("<Break()>")
+        terminal.send(ESC + "n")
+        terminal.expect(r"uart1 on /dev/pts/\d+")
+        terminal.expect("generation 0 drives uart1")
+        terminal.send("x")
+        terminal.expect("<b'x'>")
+        terminal.send(ESC + "n")
+        terminal.expect("generation 2 drives uart0")
+        terminal.send(ESC + "q")
+    assert terminal.code == 0
+
+
+def test_a_console_stays_attached_while_the_serial_server_is_started_anew(
+    tmp_path: Path, runtime_dir: Path
+) -> None:
+    (tmp_path / "served.yaml").write_text(SHELL)
+    with (
+        System(tmp_path / "served.yaml") as system,
+        at_a_terminal([*CAPLAB, "console"]) as terminal,
+    ):
+        terminal.expect("caplab> ")
+        system.kill("serial")
+        terminal.expect("This is a PD.*caplab> ")
+        terminal.send("echo still here\r")
+        terminal.expect(r"still here\r+\n.*still here")
+        terminal.send(ESC + "q")
+    assert terminal.code == 0
+
+
+@pytest.mark.parametrize("how", ["down", "kernel", "launcher"])
+def test_the_terminal_is_restored_when_the_system_ends(manifest: Path, how: str) -> None:
+    with System(manifest) as system, at_a_terminal([*CAPLAB, "console"]) as terminal:
+        terminal.expect("<24 x 80>")
+        if how == "down":
+            system.down()
+        else:
+            assert system._launched is not None
+            process = system._launched.process.pid
+            os.kill(system.info()["kernel_pid"] if how == "kernel" else process, signal.SIGKILL)
+        terminal.expect("the system has gone down")
+    assert terminal.code == 0
+
+
+def test_up_with_a_console_shows_one_uart_after_the_other_and_ends_the_system(
+    manifest: Path,
+) -> None:
+    with at_a_terminal([*CAPLAB, "up", str(manifest), "-c", "--escape", "ctrl-a"]) as terminal:
+        terminal.expect(r"uart0 on /dev/pts/\d+. Ctrl-A then: q leaves")
+        terminal.expect("generation 0 drives uart0")
+        terminal.send("\x01n")
+        terminal.expect("generation 0 drives uart1")
+        terminal.send("\x01q")
+        terminal.expect("nothing is left behind")
+    assert terminal.code == 0
+
+
+def test_every_key_but_the_escape_is_the_system_s_which_goes_on_when_we_leave(
+    manifest: Path,
+) -> None:
+    with System(manifest) as system:
+        with at_a_terminal([*CAPLAB, "console"]) as terminal:
+            terminal.expect("<24 x 80>")
+            terminal.send(ESC + ESC)
+            terminal.expect_exact("<b'\\x1d'>")
+            terminal.sendeof()  # which is a key like any other
+            terminal.expect_exact("<b'\\x04'>")
+            terminal.send(ESC + "q")
+        system.console.expect("x04")
+        assert system.pd("driver").alive
