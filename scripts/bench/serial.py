@@ -28,7 +28,7 @@ class Printing:
     """
 
     rounds = ROUNDS
-    goals = (Goal("1 MiB by calls", "MB/s", ">=", 0.0, BARE),)
+    goals: tuple[Goal, ...] = (Goal("1 MiB by calls", "MB/s", ">=", 0.0, BARE),)
 
     def __init__(self, system: System) -> None:
         self._consoles = system.console
@@ -83,7 +83,9 @@ class Babble:
     """How much each of the clients that never pause has printed: the most beside the least."""
 
     rounds = ROUNDS
-    goals = (Goal(f"{BABBLERS} clients that never pause, most by least", "×", "<=", 2.0),)
+    goals: tuple[Goal, ...] = (
+        Goal(f"{BABBLERS} clients that never pause, most by least", "×", "<=", 2.0),
+    )
 
     def __init__(self, system: System, seconds: float) -> None:
         self._console = next(iter(system.console.values()))
