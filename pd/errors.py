@@ -8,28 +8,40 @@ declared once and raised on both sides. :class:`Stop` is not an error and no `Ex
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 from caplab.kernel.abi import DEATH, WORD, Status
+
+ASKED_SHOWN = 3
+"""Arguments of a refused call that its message shows."""
 
 
 class CapError(Exception):
     """A system call or an invocation was refused.
 
     `code` is the number in the answer's header, `call` the name of the call, `slot` the slot of
-    the capability it was made on, `body` the answer's body and `words` the same as numbers
-    (seL4's error registers).
+    the capability it was made on, `given` its arguments where they have names, `body` the answer's
+    body and `words` the same as numbers (seL4's error registers).
     """
 
     sentence: ClassVar[str] = "the kernel refused"
 
     def __init__(
-        self, code: int, call: str, slot: int = 0, *, body: bytes = b"", name: str = ""
+        self,
+        code: int,
+        call: str,
+        slot: int = 0,
+        *,
+        body: bytes = b"",
+        name: str = "",
+        given: Mapping[str, Any] | None = None,
     ) -> None:
         self.code = _status(code)
         self.call = call
         self.slot = slot
         self.body = body
+        self.given = given or {}
         super().__init__(self._text(name))
 
     @property
@@ -42,7 +54,13 @@ class CapError(Exception):
         number = (
             f"{self.code.name}, {int(self.code)}" if isinstance(self.code, Status) else self.code
         )
-        return f"{self.call} on {where}: {self.reason()} ({number})"
+        asked = f"({said})" if (said := self._asked()) else ""
+        return f"{self.call}{asked} on {where}: {self.reason()} ({number})"
+
+    def _asked(self) -> str:
+        """The first arguments that were given."""
+        said = [f"{key}={each!r:.40}" for key, each in self.given.items() if each is not None]
+        return ", ".join(said[:ASKED_SHOWN])
 
     def reason(self) -> str:
         """The middle of the message: what was wrong."""
@@ -62,7 +80,12 @@ class InvalidArgument(CapError):
     sentence = "an argument is not valid"
 
     def reason(self) -> str:
-        return f"argument {self.words[0]} is not valid" if self.words else self.sentence
+        if not self.words:
+            return self.sentence
+        named = list(self.given)[self.words[0] : self.words[0] + 1]
+        if named:
+            return f"{named[0]} = {self.given[named[0]]!r:.100} is not valid"
+        return f"argument {self.words[0]} is not valid"
 
 
 class InvalidCapability(CapError):
@@ -113,6 +136,9 @@ class FailedLookup(CapError):
 
     sentence = "there is no such slot, or nothing in it"
 
+    def reason(self) -> str:
+        return "there is nothing of that name or number" if self.given else self.sentence
+
 
 class TruncatedMessage(CapError):
     """seL4_TruncatedMessage."""
@@ -124,6 +150,11 @@ class DeleteFirst(CapError):
     """seL4_DeleteFirst."""
 
     sentence = "the destination slot is full; delete what it holds first"
+
+    def reason(self) -> str:
+        return (
+            "that name or place is taken by what is there already" if self.given else self.sentence
+        )
 
 
 class RevokeFirst(CapError):
@@ -187,13 +218,13 @@ class _Explained(CapError):
     """Who did it when no PD is named."""
 
     def __init__(
-        self, code: int, call: str, slot: int = 0, *, body: bytes = b"", name: str = ""
+        self, code: int, call: str, slot: int = 0, *, body: bytes = b"", **more: Any
     ) -> None:
         self.number, self.generation, self.event, self.pd = 0, 0, 0, ""
         if len(body) >= DEATH.size:
             self.number, self.generation, self.event = DEATH.unpack_from(body)
             self.pd = body[DEATH.size :].decode(errors="replace")
-        super().__init__(code, call, slot, body=body, name=name)
+        super().__init__(code, call, slot, body=body, **more)
 
     @property
     def who(self) -> str:
@@ -295,9 +326,11 @@ _ERRORS: dict[int, type[CapError]] = {
 }
 
 
-def refusal(status: int, call: str, slot: int, body: bytes, name: str = "") -> CapError:
-    """The exception for an answer with a status other than OK."""
-    return _ERRORS.get(status, CapError)(status, call, slot, body=body, name=name)
+def refusal(
+    status: int, call: str, slot: int, body: bytes, name: str = "", given: Any = None
+) -> CapError:
+    """The exception for an answer with a status other than OK; `given` as in CapError."""
+    return _ERRORS.get(status, CapError)(status, call, slot, body=body, name=name, given=given)
 
 
 class MissingCap(LookupError):

@@ -12,7 +12,7 @@ Every stub takes the transport of the calling TCB first. `cptr` is a slot of the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -65,6 +65,12 @@ class Answer(NamedTuple):
     caps: tuple[int, ...]
     unwrapped: int
     flags: int
+
+
+class Refused(Answer):
+    """A refusal of `invoke_map`, with what was asked."""
+
+    given: Mapping[str, Any]
 
 
 def slot_path(slot: int | SlotPath) -> SlotPath:
@@ -262,7 +268,12 @@ def invoke_map(
 ) -> Answer:
     """An invocation whose arguments are a msgpack map."""
     body: bytes = msgpack.packb(fields)
-    return call(transport, cptr, label, body, caps, path, renewal=renewal)
+    told = call(transport, cptr, label, body, caps, path, renewal=renewal)
+    if not told.status:
+        return told
+    refused = Refused(*told)
+    refused.given = fields
+    return refused
 
 
 def fields(body: bytes) -> dict[str, Any]:

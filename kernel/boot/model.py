@@ -77,7 +77,10 @@ Size = Annotated[
 
 TYPE_RULE = "a letter, then letters, digits and _, at most 31 in all"
 _TYPE = r"[A-Za-z][A-Za-z0-9_]{0,30}"
-OWN_TYPES = ("PD", "MO", "EP", "ADS", "VMR", "CPU", "PCPU", "RESSPC", "SEL4", "DOMAIN")
+OWN_TYPES = (
+    *("PD", "MO", "EP", "ADS", "VMR", "CPU", "VCPU", "PCPU"),
+    *("RESSPC", "SEL4", "DOMAIN"),
+)
 """Types of resource that are the root task's own."""
 
 

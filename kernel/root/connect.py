@@ -20,6 +20,7 @@ from caplab.kernel.core import cspace
 from caplab.kernel.core.cap import Cap, Slot
 from caplab.kernel.core.outcome import Outcome, Result, error
 from caplab.kernel.root import bodies, holds, ledger, pd, space
+from caplab.kernel.root.core_rdes import OWN_NAMES
 from caplab.kernel.root.pd import PD
 from caplab.kernel.root.space import Space
 
@@ -97,7 +98,7 @@ def connect(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 
 def valid_type(root: RootTask, name: str) -> bool:
     """May a type of resource have this name? The root task's own are taken."""
-    return bool(_TYPE_NAME.match(name)) and name.lower() not in root.services
+    return bool(_TYPE_NAME.match(name)) and name.lower() not in OWN_NAMES
 
 
 def _refused(root: RootTask, arguments: dict[str, Any]) -> Result | None:

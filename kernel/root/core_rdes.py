@@ -29,6 +29,14 @@ CORE = {
     "resspc": (ResourceType.RESSPC, SPACE_RESSPC),
 }
 """Type and space of the root task's own services."""
+OWN_NAMES = {kind.name.lower() for kind in ResourceType} | {"domain", "sel4", "vcpu"}
+"""Types of resource that are the root task's, as the model has them."""
+
+
+def homes(pd: PD) -> list[Slot]:
+    """A PD's capabilities to its own address space: the service `vmr`."""
+    slots = sorted(pd.cspace.slots.items(), reverse=True)
+    return [slot for _, slot in slots if slot.cap is not None and slot.cap.obj is pd.ads]
 
 
 def services(pd: PD) -> dict[str, list[Slot]]:

@@ -13,16 +13,17 @@ import msgpack
 from caplab.kernel.abi import (
     BADGE_OBJ_ID_NULL,
     ObjectType,
+    ResourceType,
     Rights,
     Status,
     badge_parts,
 )
 from caplab.kernel.core import cspace
-from caplab.kernel.core.cap import Cap
+from caplab.kernel.core.cap import Cap, Slot
 from caplab.kernel.core.outcome import Outcome, Result, error
 from caplab.kernel.root import bodies, connect, holds, pd_calls
 from caplab.kernel.root import pd as pds
-from caplab.kernel.root.core_rdes import CORE, services
+from caplab.kernel.root.core_rdes import CORE, homes, services
 from caplab.kernel.root.space import Hold, Space, find
 
 if TYPE_CHECKING:
@@ -89,6 +90,9 @@ def listing(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
         }
         for name, at in services(pd).items()
     ]
+    if pd.ads is not None and (home := homes(pd)):
+        row = {"type": pds.VMR, "code": ResourceType.VMR, "space": pd.ads.number}
+        rows.append({**row, "slot": home[0].index, "manager": 0})
     for badge, hold in pd.holds.items():
         if badge_parts(badge).object == BADGE_OBJ_ID_NULL:
             space = _root(k).spaces[badge_parts(badge).space]
@@ -108,7 +112,8 @@ def share(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     """Give a PD an RDE that the caller has; one that it has already stays where it is.
 
     Object:    PD
-    Arguments: type: a type of resource by its name, or a service (`mo`, `pd` …); space: its
+    Arguments: type: a type of resource by its name, or a service (`mo`, `pd` …; with `vmr` who may
+        ask for attachments in its own address space lets that PD in its own); space: its
         number, or nothing: the caller's first of that type; name: in the PD's environment, or
         nothing (as RESSPC_Issue)
     Rights:    Grant
@@ -127,6 +132,8 @@ def share(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     kind = arguments["type"]
     if kind in root.services:
         return _share_service(k, caller, target, arguments)
+    if kind == pds.VMR:
+        return _share_home(k, caller, target, arguments)
     if kind not in root.types:
         return error(Status.WRONG_TYPE)
     mine = rdes(root, caller.pd, kind, arguments["space"])
@@ -136,23 +143,35 @@ def share(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 
 
 def _share_service(k: Kernel, caller: TCB, target: PD, arguments: dict[str, Any]) -> Outcome:
-    kind, name = arguments["type"], arguments["name"]
+    kind = arguments["type"]
     sources = services(caller.pd).get(kind)
     if sources is None or arguments["space"] not in (None, CORE[kind][1]):
         return error(Status.NEVER_HELD)
-    there = services(target).get(kind)
-    if there is not None:
-        return _done(slot=there[0].index)
-    if name is not None:
-        refused = bodies.name_refused(target, name)
-        if refused is not None:
-            return refused
-    if target.free_slot() is None:
-        return error(Status.NOT_ENOUGH_MEMORY, 0)
     shared = sources[0].cap
     assert shared is not None
-    slot = pds.give(k, target, name or f"rde:{kind}", shared, None, caller.pd.name)
-    return _done(slot=slot)
+    return _place(k, caller, target, services(target).get(kind, []), arguments, shared)
+
+
+def _share_home(k: Kernel, caller: TCB, target: PD, arguments: dict[str, Any]) -> Outcome:
+    if not homes(caller.pd) or arguments["space"] is not None:
+        return error(Status.NEVER_HELD)
+    shared = Cap(ObjectType.ADS, target.ads, Rights.ALL)
+    return _place(k, caller, target, homes(target), arguments, shared)
+
+
+def _place(
+    k: Kernel, caller: TCB, target: PD, there: list[Slot], arguments: dict[str, Any], shared: Cap
+) -> Outcome:
+    """Put what is shared where the PD finds it, unless it has it."""
+    if there:
+        return _done(slot=there[0].index)
+    name = f"rde:{arguments['type']}" if arguments["name"] is None else arguments["name"]
+    refused = bodies.name_refused(target, name)
+    if refused is not None:
+        return refused
+    if target.free_slot() is None:
+        return error(Status.NOT_ENOUGH_MEMORY, 0)
+    return _done(slot=pds.give(k, target, name, shared, None, caller.pd.name))
 
 
 def remove(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
@@ -175,9 +194,9 @@ def remove(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     root = _root(k)
     kind = arguments["type"]
     cause = k.cause(Status.REVOKED, caller.pd)
-    if kind in root.services:
-        there = services(target).get(kind)
-        if there is None or arguments["space"] not in (None, CORE[kind][1]):
+    if kind in root.services or kind == pds.VMR:
+        there = homes(target) if kind == pds.VMR else services(target).get(kind)
+        if not there or arguments["space"] not in (None, CORE.get(kind, (0, None))[1]):
             return error(Status.NEVER_HELD)
         for slot in there:
             target.forget(slot.index)

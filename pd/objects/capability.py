@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from caplab.kernel.abi import RENEWAL, WORD_BITS, Flag, ObjectType, Rights
 from caplab.pd import invocations
 from caplab.pd.errors import refusal
-from caplab.pd.stubs import Answer, SlotPath
+from caplab.pd.stubs import Answer, Refused, SlotPath
 
 if TYPE_CHECKING:
     from caplab.pd.env import Env
@@ -46,7 +46,8 @@ class Capability:
     def checked(self, answer: Answer, call: str) -> Answer:
         """The answer, if it is no refusal."""
         if answer.status:
-            raise refusal(answer.status, call, self.slot, answer.data, self.name)
+            given = answer.given if isinstance(answer, Refused) else None
+            raise refusal(answer.status, call, self.slot, answer.data, self.name, given)
         return answer
 
     def copy(self, rights: Rights = Rights.ALL) -> Self:

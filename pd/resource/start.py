@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from caplab.pd.directory import SERVICES
 from caplab.pd.env import Env
 from caplab.pd.errors import CapError, MissingCap
 from caplab.pd.objects import Capability, Child, Endpoint
@@ -42,16 +43,19 @@ def start_server(
     address space, and is a process all the same. Blocks until the server has done its `init`, at
     most `timeout` seconds.
 
-    Errors: ServerFailed (it ended before, or the time ran out), MissingCap, NeverHeld (an RDE that
-    the own PD does not have), DeleteFirst (a PD of that name lives), OutOfUntyped
+    Errors: ServerFailed (it ended before, or the time ran out), MissingCap (the own PD has no such
+    RDE), DeleteFirst (a PD of that name lives: give it another `name`), OutOfUntyped
     """
+    wanted = dict.fromkeys((*NEEDED, *rdes))
+    service = env.rde("pd")
+    _has(env, wanted)
     called = name or run.rstrip("/").rsplit("/", 1)[-1].rsplit(".", 1)[-1].removesuffix(".py")
-    child = env.rde("pd").create(
+    child = service.create(
         called, run, args, serves="endpoint", threads=threads, untyped=untyped, ads=ads
     )
     assert child.endpoint is not None
     try:
-        for rde in dict.fromkeys((*NEEDED, *rdes)):
+        for rde in wanted:
             child.share_rde(rde)
         child.start()
         ready = _ready(env, child, child.endpoint, timeout)
@@ -64,6 +68,18 @@ def start_server(
         raise MissingCap(f"{env.name} has no slot left for the RDE of {called}")
     child.endpoint = Endpoint(env, ready.slot, name=called)
     return child
+
+
+def _has(env: Env, wanted: Iterable[str]) -> None:
+    """Raises MissingCap when the own PD lacks one of these RDEs, before anything is made."""
+    there = dict.fromkeys(row["type"] for row in env.pd.rdes())
+    for rde in wanted:
+        if rde not in there:
+            line = f"rdes: [{rde}]" if rde in SERVICES else f"uses: [PD-THAT-SERVES-{rde}]"
+            raise MissingCap(
+                f"{env.name} has no RDE {rde!r} to share; it has: {', '.join(there) or 'none'}."
+                f" Under `{env.name}:` in the manifest add: {line}"
+            )
 
 
 def _ready(env: Env, child: Child, master: Endpoint, timeout: float | None) -> Ready:

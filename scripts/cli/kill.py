@@ -98,7 +98,7 @@ def sentence(action: dict[str, Any]) -> str:
 
 
 def _detail(key: str, value: object) -> str:
-    if key in ("distance", "generation", "seconds"):
+    if key in ("badge", "distance", "generation", "seconds"):
         return f"{key} {value}"
     if key == "space":
         return f"{key} {value:x}"  # as the names of spaces have it

@@ -27,6 +27,13 @@ _TAKEN = {"caplab", "sample", "google", "test", "tests", "server", "client", "pr
 _SERVICES = {kind.name.lower() for kind in ResourceType} | {"domain"}
 
 
+_LAST_ROW = "| `pd.yaml` | what a manifest need not say: it serves a space |\n"
+_MORE_ROWS = """\
+| `example.yaml`, `example.py` | a system with the server and two clients, for `caplab up` |
+| `test_sample.py` | a test for `pytest`: the model, a client's crash, a space that a policy takes |
+"""
+
+
 class BadName(ValueError):
     """A name that something new cannot have; the message is a sentence."""
 
@@ -61,17 +68,35 @@ def _importable(name: str, path: Path) -> bool:
 
 
 def server(name: str, folder: Path) -> None:
-    """A resource server with its test and an example."""
+    """A resource server with its test and an example. Raises BadName."""
     change = _renaming(name)
-    for source in _sources(CAPLAB / "servers" / "sample"):
-        (folder / change(source.name)).write_text(change(source.read_text()))
-    test, example = TEMPLATES / "test_sample.py", CAPLAB / "clients" / "sample" / "main.py"
-    (folder / change(test.name)).write_text(change(test.read_text()))
-    (folder / "example.py").write_text(change(example.read_text()))
-    manifest = change((CAPLAB / "systems" / "sample.yaml").read_text())
+    sources = {change(file.name): file for file in _sources(CAPLAB / "servers" / "sample")}
+    sources[change("test_sample.py")] = TEMPLATES / "test_sample.py"
+    sources["example.py"] = CAPLAB / "clients" / "sample" / "main.py"
+    texts = {made: file.read_text() for made, file in sources.items()}
+    written = (CAPLAB / "systems" / "sample.yaml").read_text()
+    _distinct(name, "\n".join((*texts.values(), written)))
+    texts["README.md"] = texts["README.md"].replace(_LAST_ROW, _LAST_ROW + _MORE_ROWS)
+    for made, text in texts.items():
+        (folder / made).write_text(change(text))
+    manifest = _aligned(change(written))
     manifest = manifest.replace(f"name: {name}\n", f"name: {name}\npath: [..]\n", 1)
     (folder / "example.yaml").write_text(manifest)
     write(folder / f"{name}.proto")
+
+
+def _aligned(text: str) -> str:
+    """A manifest whose words have other lengths now, with its comments in columns again."""
+    text = re.sub(r"(?m)^#   (caplab .*?)  +", lambda told: f"#   {told[1]:<31}", text)
+    return re.sub(r"(?m)^( +\S.*?)  +#", r"\1  #", text)
+
+
+def _distinct(name: str, text: str) -> None:
+    """Refuse a name that means something else already in the text that it is put into."""
+    classes = set(re.findall(r"\b[A-Z]\w*", text))
+    pds = set(re.findall(r"^  (\w+):$", text, re.MULTILINE))
+    if name in pds or classes & {_camel(name), f"{_camel(name)}Server", name.upper()}:
+        raise BadName(f"{name!r} is a word that the server or its example uses for something else")
 
 
 def client(name: str, folder: Path) -> None:

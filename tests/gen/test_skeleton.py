@@ -28,6 +28,7 @@ def test_a_new_server_has_the_name_everywhere_and_the_word_sample_nowhere(
     assert {f"{name}.proto", f"{name}_pb2.py", f"test_{name}.py", "server.py"} <= made.keys()
     assert not [file for file, text in made.items() if "sample" in (file + text).lower()]
     assert list(stale(folder / name)) == []
+    assert all(file in made["README.md"] for file in ("example.yaml", f"test_{name}.py"))
     assert f"type_name = {name.upper()!r}".replace("'", '"') in made["server.py"]
     for file, text in made.items():
         if file.endswith(".py"):
@@ -78,6 +79,16 @@ def test_a_bad_name_is_refused_with_a_sentence_and_nothing_is_made(
     with pytest.raises(BadName, match=why):
         make(kind, Path(name))
     assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize("name", ["endpoint", "env", "place", "holder", "ground", "no_room"])
+def test_a_server_is_not_called_what_its_own_text_calls_something_else(
+    folder: Path, name: str
+) -> None:
+    with pytest.raises(BadName, match="uses for something else"):
+        make("server", Path(name))
+    assert not list(folder.iterdir())
+    make("client", Path(name))
 
 
 def test_nothing_is_written_over(folder: Path) -> None:

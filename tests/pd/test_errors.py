@@ -5,6 +5,7 @@ import pytest
 from caplab.kernel.abi import DEATH, WORD, Status
 from caplab.pd import errors
 from caplab.pd.errors import CapError, PeerDied, ServiceError, refusal
+from threaded_system import ThreadedSystem
 
 
 def words(*numbers: int) -> bytes:
@@ -88,3 +89,29 @@ def test_a_number_nobody_declared_still_arrives_as_the_services_error() -> None:
 
 def test_stop_is_not_swallowed_by_except_exception() -> None:
     assert not issubclass(errors.Stop, Exception)
+
+
+def test_a_refusal_names_what_was_asked_and_which_of_it_is_wrong() -> None:
+    with ThreadedSystem({"name": "pd", "rdes": ["pd", "resspc"]}, uarts=()) as system:
+        env = system.env("pd")
+        space, _ = env.rde("resspc").connect("LOT", env.endpoint())
+        env.rde("pd").create("kid", "./kid.py")
+        cases = {
+            "RESSPC_Connect(type_name='BAY', pd_depth=-2) on .*: pd_depth = -2 is not valid": (
+                lambda: env.rde("resspc").connect("BAY", env.endpoint(), pd_depth=-2)
+            ),
+            "RESSPC_Give(object=1, pd=99) on LOT .*: it is not held, and never was": (
+                lambda: space.give(1, 99)
+            ),
+            "RESSPC_Map(space=99) on LOT .*: there is nothing of that name or number": (
+                lambda: space.map(99)
+            ),
+            "PD_Create(name='kid', .*: that name or place is taken by what is there already": (
+                lambda: env.rde("pd").create("kid", "./kid.py")
+            ),
+        }
+        for message, refused in cases.items():
+            pattern = message.replace("(", r"\(").replace(")", r"\)")
+            with pytest.raises(CapError, match=pattern) as caught:
+                refused()
+            assert caught.value.given

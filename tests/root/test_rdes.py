@@ -1,6 +1,8 @@
 """Resource directory entries: issued, shared, listed, removed, of servers and of the root task."""
 
 from caplab.kernel.abi import BADGE_OBJ_ID_NULL, SLOT_PD, ObjectType, Status, badge_parts
+from caplab.kernel.boot.model import OWN_TYPES
+from caplab.kernel.root.core_rdes import OWN_NAMES
 from lab import Lab, ok, refused
 from spaces import ask, caps_of, connect, held, kinds, parking, pd_cap, rdes, work
 
@@ -152,3 +154,28 @@ def test_an_rde_moved_within_a_pd_is_still_its_own() -> None:
     assert rdes(car)["LOT"] == 40
     to_idle = pd_cap(lab, "car", "idle")
     ok(car.pd_call("share_rde", to_idle, type="LOT"))
+
+
+def test_who_may_attach_in_its_own_address_space_may_let_another_in_its() -> None:
+    lab = Lab({"boss": {"rdes": ["pd", "vmr"]}, "poor": {"rdes": ["pd"]}, "child": {}})
+    boss, child = lab["boss"], lab["child"]
+    to_child = pd_cap(lab, "boss", "child")
+    assert rdes(boss).keys() == {"pd", "vmr"}
+    refused(Status.NEVER_HELD, boss.pd_call, "share_rde", to_child, type="vmr", space=3)
+    other = pd_cap(lab, "poor", "child")
+    refused(Status.NEVER_HELD, lab["poor"].pd_call, "share_rde", other, type="vmr")
+    refused(Status.NEVER_HELD, boss.pd_call, "remove_rde", to_child, type="vmr")
+    slot = ok(boss.pd_call("share_rde", to_child, type="vmr")).map["slot"]
+    assert rdes(child) == {"vmr": slot}
+    assert child.cap(slot).obj is child.pd.ads
+    assert ok(boss.pd_call("share_rde", to_child, type="vmr")).map["slot"] == slot
+    ok(child.copy(slot, 40))
+    assert ok(boss.pd_call("remove_rde", to_child, type="vmr")).map == {"removed": 1}
+    assert rdes(child) == {}
+
+
+def test_types_that_are_the_root_tasks_own_are_nobodys_else() -> None:
+    assert {name.lower() for name in OWN_TYPES} == OWN_NAMES
+    lab = parking()
+    for name in ("VMR", "vcpu", "Sel4"):
+        refused(Status.INVALID_ARGUMENT, connect, lab["lot"], 40, type_name=name)

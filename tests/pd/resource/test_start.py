@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from caplab.pd.env import Env
-from caplab.pd.errors import DeleteFirst, MissingCap, NeverHeld, OutOfUntyped, WrongType
+from caplab.pd.errors import DeleteFirst, MissingCap, OutOfUntyped
 from caplab.pd.objects import Child
 from caplab.pd.resource import ServerFailed, start_server
 from caplab.servers.sample import NoRoom, Sample
@@ -120,16 +120,27 @@ def test_a_server_that_is_never_ready_is_given_up_after_the_time_limit(
 
 
 def test_an_rde_that_nobody_serves_starts_nothing(system: ThreadedSystem) -> None:
-    with pytest.raises(WrongType):
+    with pytest.raises(MissingCap, match=r"has: pd, resspc.*uses: \[PD-THAT-SERVES-NOBODY\]"):
         started(system, rdes=["NOBODY"])
     assert alive(system) == {"tester"}
 
 
 def test_an_rde_that_the_pd_does_not_have_starts_nothing() -> None:
     with ThreadedSystem({"name": "tester", "rdes": ["pd"]}, uarts=()) as system:
-        with pytest.raises(NeverHeld):
+        with pytest.raises(MissingCap, match=r"no RDE 'resspc'.*add: rdes: \[resspc\]"):
             started(system)
         assert alive(system) == {"tester"}
+
+
+def test_a_server_may_be_let_attach_to_the_address_space_it_has() -> None:
+    tester = {"name": "tester", "rdes": ["pd", "resspc", "vmr"]}
+    with ThreadedSystem(tester, uarts=()) as system:
+        child = started(system, rdes=["vmr"])
+        rows = {row["type"]: row for row in child.rdes()}
+        assert rows["vmr"]["space"] == child.info()["ads"]
+        assert "rde:vmr" in system.root.latest["sample"].names
+        assert child.remove_rde("vmr") == 1
+        assert "rde:vmr" not in system.root.latest["sample"].names
 
 
 def test_a_name_that_is_taken_and_memory_that_is_not_there_start_nothing(
