@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 PATIENCE = 2.0
 """Seconds servers have to answer, when nothing else is said."""
+EXTRA_MAX = 200
+"""Characters that a server may say of a resource; what is longer is cut."""
+MAPS_MAX = 1 << 18
+"""Maps of all resources of a space: a model has no room for more."""
 
 
 class Extraction:
@@ -74,13 +78,25 @@ def said(root: RootTask, item: WorkItem, rows: list[Any]) -> bool:
     if found is None or space is None:
         return True
     all_of_it = found.said.setdefault(item.space, [])
-    all_of_it += rows
+    for row in rows:
+        all_of_it.append(row)
+        item.maps += _within_bounds(row)
     # A server may go on deleting resources while it says what there were.
-    if len(all_of_it) <= max(item.count, len(space.resources)) + len(space.deleted) + 1:
+    most = max(item.count, len(space.resources)) + len(space.deleted) + 1
+    if len(all_of_it) <= most and item.maps <= MAPS_MAX:
         return True
     del found.said[item.space]
     found.marked[item.server.name] = "lying"
     return False
+
+
+def _within_bounds(row: Any) -> int:
+    """Cut a row's text, which nobody pays for, and say how many maps it has."""
+    if not isinstance(row, list) or len(row) != 3:
+        return 0
+    if isinstance(row[1], str) and len(row[1]) > EXTRA_MAX:
+        row[1] = row[1][:EXTRA_MAX]
+    return len(row[2]) if isinstance(row[2], list) else 0
 
 
 def too_late(k: Kernel, root: RootTask, found: Extraction) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -71,9 +72,12 @@ class Report:
         return self.swept and not self.awaited and all(item.done for item in self.items)
 
     def pending(self) -> list[str]:
-        """What is waited for, in words."""
-        items = [f"{item.kind} at {item.server.name}" for item in self.items if not item.done]
-        return [f"the end of {name}" for name in self.awaited.values()] + items
+        """What is waited for, in words; how many there are of one kind at one server."""
+        items = Counter(
+            f"{item.kind} at {item.server.name}" for item in self.items if not item.done
+        )
+        told = [f"{what} ({count})" if count > 1 else what for what, count in items.items()]
+        return [f"the end of {name}" for name in self.awaited.values()] + told
 
     @property
     def top(self) -> Report:

@@ -34,8 +34,8 @@ class WorkItem:
     """One thing a server is to do. It is done when the server says so or asks for more work."""
 
     __slots__ = (
-        *("asked", "badge", "by", "count", "device", "done", "endpoint", "kind", "number"),
-        *("numbers", "object", "pd", "record", "report", "server", "space"),
+        *("asked", "badge", "by", "count", "device", "done", "endpoint", "kind", "maps"),
+        *("number", "numbers", "object", "pd", "record", "report", "server", "space"),
     )
 
     def __init__(self, kind: str, server: PD, report: Report | None) -> None:
@@ -43,7 +43,7 @@ class WorkItem:
         self.number = 0
         self.server = server
         self.report = report
-        self.badge = self.space = self.object = self.pd = self.count = 0
+        self.badge = self.space = self.object = self.pd = self.count = self.maps = 0
         self.endpoint: Endpoint | None = None
         self.record: Record | None = None
         """What is paid back when it is done: until then it fills the memory of who paid."""
@@ -122,6 +122,8 @@ def add(k: Kernel, item: WorkItem) -> bool:
         item.report = item.report.top
         item.report.items.append(item)
         more = {"space": item.space} if item.space else {"badge": item.badge}
+        if item.kind == "free":
+            more["object"] = item.object
         item.report.add("queue_work", server.name, kind=item.kind, **more)
     notification.raise_signal(k, server.notification, notification_badge(WORK_BIT))
     return True

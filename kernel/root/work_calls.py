@@ -47,7 +47,8 @@ def finish(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 
     Object:    PD, the caller's own
     Arguments: id: the item's; rows, for `extract`: lists of an object (0: the space itself), a text
-        for the model's EXTRA, and a list of the resources it maps to, each as space and object;
+        for the model's EXTRA (200 characters of it are kept), and a list of the resources it maps
+        to, each as space and object;
         rows, for `focus`, of each connected client: the own slot of the endpoint, its badge, and 1
         or 0 for reading and for having the focus; more: 1 if more rows follow, under the same id
     Errors:    TRUNCATED_MESSAGE, INVALID_ARGUMENT (rows where none are asked for, or more

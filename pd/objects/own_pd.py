@@ -13,7 +13,7 @@ from caplab.pd.objects.domain import PdCap
 
 Row = tuple[int, str, Sequence[tuple[int, int]]]
 """What a server says of an object (0: the space itself) in a model: the object's number, a text,
-and the resources it maps to, each as space and object."""
+of which 200 characters are kept, and the resources it maps to, each as space and object."""
 ClientRow = tuple[int, int, int, int]
 """What a server says of a client for `focus`: the own slot of its endpoint, the client's badge, 1
 or 0 for reading and for having the focus."""

@@ -100,7 +100,7 @@ def sentence(action: dict[str, Any]) -> str:
 def _detail(key: str, value: object) -> str:
     if key in ("badge", "distance", "generation", "seconds"):
         return f"{key} {value}"
-    if key == "space":
+    if key in ("object", "space"):
         return f"{key} {value:x}"  # as the names of spaces have it
     return str(value) if isinstance(value, str) else f"{value} {key}"
 

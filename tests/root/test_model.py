@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from caplab.kernel.abi import LAST_SPACE, ObjectType
-from caplab.kernel.root import model
+from caplab.kernel.root import extract, model
 from lab import Lab, Thread, ok
 from spaces import connect, given, gpicl, made, parking, work
 
@@ -151,6 +151,21 @@ def test_who_says_more_than_there_is_to_say_is_a_liar() -> None:
     assert not lab["file"].pd.fetched
     serve(lab, "block", "db")
     assert lab.answers[request]["marked"] == [{"pd": "file", "why": "lying"}]
+
+
+def test_what_a_server_says_takes_no_more_room_than_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lab = gpicl()
+    said: dict[str, Any] = {"block": [[1, "x" * 50_000, []], [2, "y", []]]}
+    found = graph(lab, "block", "file", "db", rows=said)
+    extras = {row[1]: row[6] for row in found["rows"] if row[0]}
+    assert extras["BLOCK_10_1"] == "x" * extract.EXTRA_MAX
+    assert extras["BLOCK_10_2"] == "y"
+    monkeypatch.setattr(extract, "MAPS_MAX", 3)
+    said = {"file": [[1, "", [[16, 1]] * 2], [2, "", [[16, 2]] * 2]]}
+    found = graph(lab, "block", "file", "db", rows=said)
+    assert found["marked"] == [{"pd": "file", "why": "lying"}]
 
 
 def test_an_answer_may_come_in_parts() -> None:
