@@ -151,3 +151,38 @@ def test_the_commands_do_what_the_lesson_of_the_chain_says(tmp_path: Path) -> No
         ran = command("restart", "block", "-n", "chain-lesson")
         assert (ran.returncode, "block is block/gen1 now" in ran.stderr) == (0, True), ran.stderr
         assert running.down()["left"] == CLEAN
+
+
+CONSOLE = """
+from caplab import PeerDied
+from caplab.servers.serial import Serial
+
+def main(env):
+    while True:
+        try:
+            with Serial.connect(env.endpoint("console")) as console:
+                while True:
+                    line = console.read_line(f"gen {console.endpoint.renewal}> ")
+                    console.printf("you typed %s\\n", line)
+        except PeerDied:
+            env.yield_()
+"""
+
+
+@pytest.mark.parametrize("how", ["crash", "restart"])
+def test_a_restarted_serial_server_drives_its_uart_again_both_ways(
+    tmp_path: Path, how: str
+) -> None:
+    text = (
+        "uarts: [uart0]\npds:\n"
+        "  serial: {run: servers.serial, restart: {policy: on-failure, backoff: 0}}\n"
+        "  reader: {run: ./reader.py, uses: {console: serial}}\n"
+    )
+    with system(tmp_path, text, reader=CONSOLE) as running:
+        for generation in range(2):
+            running.console.expect(rf"gen {generation}> ")
+            running.console.send(f"line {generation}\n")
+            running.console.expect(rf"you typed line {generation}")
+            if not generation:
+                getattr(running, how)("serial")
+        assert running.down()["left"] == CLEAN
