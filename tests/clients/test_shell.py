@@ -86,7 +86,9 @@ def test_bad_commands_are_answered(uart: Uart) -> None:
     assert asked(uart, "kill") == "kill: write it so: kill PD\n"
     assert asked(uart, "ps now") == "ps: write it so: ps\n"
     assert "there is no way to fail called nicely" in asked(uart, "crash victim nicely")
-    assert asked(uart, "crash victim exit:x").startswith("crash: PD_Crash on pd:victim")
+    assert asked(uart, "crash victim exit:x").startswith(
+        "crash: PD_Crash(how='exit:x') on pd:victim"
+    )
 
 
 @pytest.mark.parametrize("end", [b"exit\r", b"\x04"])
