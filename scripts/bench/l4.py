@@ -1,4 +1,6 @@
-"""`bench l4`: what Codezero's IPC costs beside a raw Call that carries the same words."""
+"""`bench l4`: what Codezero's IPC costs beside a raw Call that carries the same words, and a
+request of libsel4rpc (`loans.py`) beside the same calls made by hand.
+"""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,6 +10,7 @@ from caplab.kernel.boot.system import System
 from caplab.scripts.bench import stage
 from caplab.scripts.bench.children import PATIENCE
 from caplab.scripts.bench.l4_peers import L4, RAW, SEED
+from caplab.scripts.bench.loans import loans
 from caplab.scripts.bench.rounds import Case, Setup
 from caplab.scripts.bench.rows import Goal, Pair
 from caplab.scripts.bench.stage import TRIPS, TRIPS_FULL, WARM_UP, Place
@@ -58,4 +61,5 @@ def sendrecvs(place: Place, full: bool) -> Iterator[Case]:
 
 
 def setups(full: bool) -> list[Setup]:
-    return [sendrecvs(place, full) for place in stage.places()]
+    cases = (sendrecvs, loans)
+    return [case(place, full) for case in cases for place in stage.places()]

@@ -15,7 +15,7 @@ BENCHES = {
     "boot": "fifty PDs beside fifty Pythons: how fast they start, what memory they take",
     "confinement": "calls, starts and ends of confined PDs beside those of PDs that are not",
     "kernel": "a Call among many, long work, many clients, recording: each beside its yardstick",
-    "l4": "Codezero's IPC beside a raw Call with the same words",
+    "l4": "Codezero's IPC beside a raw Call, a request of sel4rpc beside the calls by hand",
     "serial": "printing through a serial server beside a line alone, and twenty clients at once",
     "resources": "a server's death and its blocked callers, the model state and others' calls",
 }
