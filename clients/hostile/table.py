@@ -83,7 +83,7 @@ ATTACKS = (
     Attack(31, "descriptors", "process", "RLIMIT_NOFILE", process.descriptors),
     Attack(32, "memory", "process", "RLIMIT_DATA, RLIMIT_AS", process.memory),
     Attack(54, "socket-buffers", "process", "seccomp", process.socket_buffers, needs="basic"),
-    Attack(55, "processor-hog", "process", "a limit of threads", process.processor_hog),
+    Attack(55, "processor-hog", "process", "limits; threads give way", process.processor_hog),
     Attack(33, "outlive", "process", "seccomp", process.outlive, needs="basic"),
     Attack(34, "kernel-surface", "process", "seccomp", process.kernel_surface, needs="basic"),
     Attack(35, "x32", "process", "seccomp", process.x32, "SIGSYS", needs="basic"),

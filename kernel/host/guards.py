@@ -3,17 +3,21 @@
 from collections.abc import Callable
 
 from caplab.kernel.core.kernel import Kernel
+from caplab.kernel.host.doorbell import Doorbell
 from caplab.kernel.host.flood import FloodWatch
 from caplab.kernel.host.gauge import Gauge
+from caplab.kernel.host.hogs import Hogs
 from caplab.kernel.host.loop import Loop
+from caplab.kernel.host.processes import Processes
 from caplab.kernel.host.watchdog import Watchdog
 
 Look = Callable[[float], float]
 """Given the time, sees how things are, in the helper thread; in how many seconds to look again."""
 
 
-def guards(kernel: Kernel, loop: Loop, post: Callable[[Callable[[], None]], None]) -> list[Look]:
-    """All there are; `post` has something done in the core thread."""
+def guards(kernel: Kernel, loop: Loop, processes: Processes, doorbell: Doorbell) -> list[Look]:
+    """All there are."""
+    post = doorbell.post
 
     def blame(pid: int, reason: str) -> None:
         """A live PD, by the process that its connections tell, has broken the rules."""
@@ -27,4 +31,5 @@ def guards(kernel: Kernel, loop: Loop, post: Callable[[Callable[[], None]], None
     floods = FloodWatch(
         gauge, lambda: list(kernel.tcbs.values()), lambda: kernel.event, blame, post
     )
-    return [watchdog.look, floods.look]
+    hogs = Hogs(lambda: dict(loop.pids), processes.threads, post, doorbell.call)
+    return [watchdog.look, floods.look, hogs.look]

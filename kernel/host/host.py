@@ -113,7 +113,7 @@ class Host:
             self._from_operator,
             self._switch_trace,
         )
-        self._guards = guards(kernel, self.loop, self.doorbell.post)
+        self._guards = guards(kernel, self.loop, self.processes, self.doorbell)
         self._untraced = step
         self.tracer = Tracer(kernel, step, lambda: self.doorbell.call(self._give_trace))
 

@@ -20,6 +20,7 @@ from caplab.kernel.abi import BODY_MAX
 from caplab.kernel.core.effects import Continue, Kill, Spawn, Stop
 from caplab.kernel.host import outside
 from caplab.kernel.host.first_process import needs_sigkill
+from caplab.kernel.host.hogs import Threads
 from caplab.kernel.host.pd_view import SOCKET
 from caplab.kernel.host.spawn_channel import SpawnChannel
 
@@ -223,6 +224,14 @@ class Processes:
         """The TCB that a thread of a PD is; None if the PD has ended."""
         child = self._children.get(pd)
         return child.tcb(tid) if child is not None else None
+
+    def threads(self, pd: int) -> Threads | None:
+        """Which threads of a PD's process are its TCBs; None if it has not said so of all."""
+        child = self._children.get(pd)
+        if child is None or child.channel is None or child.pid <= 0:
+            return None
+        tids = child.channel.threads(len(child.tcbs))
+        return Threads(child.name, child.pid, tids) if len(tids) == len(child.tcbs) else None
 
     def traced(self, pd: int) -> int:
         """The pidfd of a traced PD; -1 if it is none, or has ended."""

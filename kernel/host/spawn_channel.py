@@ -66,6 +66,12 @@ class SpawnChannel:
         self._read()
         return self._tcbs.get(tid)
 
+    def threads(self, count: int) -> frozenset[int]:
+        """Its threads that are its TCBs, of which it has so many: for each what it said last."""
+        self._read()
+        last = {tcb: tid for tid, tcb in self._tcbs.items() if 0 <= tcb < count}
+        return frozenset(last.values())
+
     def last_words(self) -> Words | None:
         """What it said when it faulted; the first time, if it said so more than once."""
         self._read()

@@ -16,6 +16,7 @@ import pytest
 
 from caplab.kernel.abi import BODY_MAX
 from caplab.kernel.core.effects import Continue, Kill, Spawn, Stop
+from caplab.kernel.host.hogs import Threads
 from caplab.kernel.host.injection import WALL
 from caplab.kernel.host.processes import CannotSpawn, Fault, Processes
 from caplab.kernel.host.ptrace import Ptrace, machine
@@ -172,6 +173,19 @@ def test_stop_and_continue_act_on_the_process(zygote: Zygote) -> None:
     zygote.processes.resume(Continue(1))
     _, status = os.waitpid(child.pid, os.WCONTINUED)
     assert os.WIFCONTINUED(status)
+
+
+def test_which_threads_are_tcbs_is_known_when_all_of_them_have_said_so(zygote: Zygote) -> None:
+    zygote.spawn(1, [b"\1" * 16, b"\2" * 16], tcbs=[5, 6])
+    assert zygote.processes.threads(1) is None  # it is not there yet
+    child = zygote.fork(1)
+    channel = zygote.sent[0][1][0]
+    for tcb, tid in ((0, 71), (7, 72), (0, 73)):
+        os.write(channel, msgpack.packb({"tcb": tcb, "tid": tid}))
+    assert zygote.processes.threads(1) is None
+    os.write(channel, msgpack.packb({"tcb": 1, "tid": 74}))
+    assert zygote.processes.threads(1) == Threads("hello", child.pid, frozenset([73, 74]))
+    assert zygote.processes.threads(2) is None
 
 
 def test_who_cannot_but_end_counts_as_ended_however_long_that_takes(zygote: Zygote) -> None:
