@@ -47,29 +47,29 @@ class Window:
     def read(self, offset: int = 0, length: int | None = None) -> bytes:
         """Bytes from `offset`; to the end without a length.
 
-        Fewer than asked for where the window is shorter by now. Errors: ValueError beyond its first
-        size; PermissionError when the memory object was taken from this PD.
+        Fewer than asked for where the window is shorter by now, none where it was taken from this
+        PD; ValueError beyond its first size.
         """
         if length is None:
             length = self.size - offset
         self._check(offset, length)
-        return os.pread(self._fd, length, offset)
+        return b"" if self._withdrawn else os.pread(self._fd, length, offset)
 
     def write(self, offset: int, data: bytes | bytearray | memoryview) -> int:
-        """Write all of `data` at `offset` and say how much was.
+        """Write all of `data` at `offset` and say how much was: nothing, where the window was taken
+        from this PD.
 
-        Errors: ValueError past the end; PermissionError when it was granted for reading only, or
-        taken from this PD.
+        Errors: ValueError past the end; PermissionError when it was granted for reading only.
         """
         self._check(offset, len(data))
+        if self._withdrawn:
+            return 0
         if not self.writable:
             raise PermissionError(errno.EACCES, "granted for reading only", self.name)
         return os.pwrite(self._fd, data, offset)
 
     def _check(self, offset: int, length: int) -> None:
-        if self._withdrawn:
-            raise PermissionError(errno.EACCES, "taken from this PD", self.name)
-        if self._fd < 0:
+        if self._fd < 0 and not self._withdrawn:
             raise ValueError(f"window {self.name} is closed")
         if offset < 0 or length < 0 or offset + length > self.size:
             raise ValueError(
@@ -83,13 +83,16 @@ class Window:
     def close(self) -> None:
         """Let go of it; the segment itself is the kernel's to remove. Closing twice is allowed."""
         fd, self._fd = self._fd, -1
+        self._withdrawn = False
         if fd >= 0:
             os.close(fd)
 
     def withdraw(self) -> None:
-        """Close it, because the memory object was taken from this PD."""
-        self._withdrawn = True
-        self.close()
+        """Let go of it, because the memory object was taken from this PD: like one that was
+        destroyed it is empty from now on, so that no server falls over what its client does."""
+        if self._fd >= 0:
+            self.close()
+            self._withdrawn = True
 
     def __enter__(self) -> Self:
         return self

@@ -65,7 +65,7 @@ class Memory(Capability):
         )
 
     def unmap(self) -> None:
-        """Give the grant back. What is still open of it is closed, and what `SharedMemory` has
+        """Give the grant back. What is still open of it is empty, and what `SharedMemory` has
         mapped is a memory fault from now on.
         """
         self.checked(invocations.frame_unmap(self.transport, self.slot), "Frame_Unmap")

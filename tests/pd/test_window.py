@@ -82,3 +82,16 @@ def test_the_tracker_hears_only_of_segments_that_are_not_the_kernels(monkeypatch
     resource_tracker.register("/psm_123", "shared_memory")
     resource_tracker.register("/cl.0011aabb.1", "semaphore")
     assert heard == [("/psm_123", "shared_memory"), ("/cl.0011aabb.1", "semaphore")]
+
+
+def test_a_window_that_was_taken_away_is_empty_until_it_is_closed(segment: Path) -> None:
+    window = Window(segment.name)
+    window.withdraw()
+    window.withdraw()
+    assert (window.read(), window.read(5, 1), window.write(0, b"x")) == (b"", b"", 0)
+    with pytest.raises(ValueError, match="do not lie in"):
+        window.read(0, window.size + 1)
+    window.close()
+    window.withdraw()
+    with pytest.raises(ValueError, match="closed"):
+        window.read()

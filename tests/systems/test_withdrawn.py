@@ -41,11 +41,7 @@ def reads(env):
     window = borrowed(env).map()
     window.write(16, b"mine")
     assert env.endpoint("lender").call().data == b"kept"
-    for act in (window.read, lambda: window.write(0, b"x")):
-        try:
-            act()
-        except PermissionError as error:
-            print(error, flush=True)
+    print(window.read(), window.write(0, b"x"), flush=True)
     window.close()
 
 def elsewhere(env):
@@ -100,10 +96,10 @@ def test_who_touches_a_page_that_was_taken_back_faults_and_its_owner_keeps_it(
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_a_window_of_a_page_that_was_taken_back_says_so(tmp_path: Path, level: str) -> None:
+def test_a_window_of_a_page_that_was_taken_back_is_empty(tmp_path: Path, level: str) -> None:
     with caplab.System(manifest(tmp_path, "reads", level), paranoid=True) as system:
         assert system.wait(30)["failed"] == []
-        assert system.logs("borrower").count(b"taken from this PD") == 2
+        assert b"b'' 0" in system.logs("borrower")
 
 
 def test_any_thread_of_the_pd_lets_go_for_all(tmp_path: Path) -> None:
