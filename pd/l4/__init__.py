@@ -20,6 +20,7 @@ would not expect:
 from caplab.pd.l4.control import Mutex
 from caplab.pd.l4.numbers import (
     EABORT,
+    EFAULT,
     EINTR,
     EINVAL,
     ENOCAP,
@@ -55,6 +56,7 @@ __all__ = [
     "L4Error",
     "check",
     "EABORT",
+    "EFAULT",
     "EINTR",
     "EINVAL",
     "ENOCAP",

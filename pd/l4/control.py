@@ -54,7 +54,8 @@ class Control(Receiver):
     def thread_create(self, func: Body, arg: int = 0, *, share: bool = False) -> int:
         """Run `func(l4, arg)` as another L4 thread of this PD; its id. l4_thread_control.
 
-        With `share` it receives what is sent to this thread. -ENOMEM: no spare TCB, no memory or
+        With `share` it receives what is sent to this thread. A PD that serves no endpoint makes one
+        for this thread, so that those it makes can send to it. -ENOMEM: no spare TCB, no memory or
         no slot for it; -ENOCAP: the capability to the TCB is gone.
         """
         task = self.task
@@ -63,6 +64,8 @@ class Control(Receiver):
         endpoint: Endpoint | None = None
         ended: Notification | None = None
         try:
+            if self.box is None:
+                self._open(task.open(self.tid, self.env.endpoint()))
             ended = self.env.notification()
             if share:
                 task.mailboxes[tid] = self._mailbox()
@@ -152,6 +155,10 @@ class Control(Receiver):
             return -ESRCH
         do(child.tcb)
         return 0
+
+    @abstractmethod
+    def _open(self, box: Mailbox) -> None:
+        """From here on the thread can be sent to."""
 
     @classmethod
     @abstractmethod

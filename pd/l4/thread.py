@@ -77,10 +77,15 @@ class L4Thread(Control):
 
     def _become(self, task: Task, box: Mailbox | None, number: int, strict: bool) -> None:
         Registers.__init__(self, strict)
-        self.env, self.task, self.box = task.env, task, box
+        self.env, self.task, self.box = task.env, task, None
         self.tid = thread_id(task.number, number)
         self.utcb = task.env.utcb()
-        self._slot = 0 if box is None else box.endpoint.slot
+        if box is not None:
+            self._open(box)
+
+    def _open(self, box: Mailbox) -> None:
+        self.box = box
+        self._slot = box.endpoint.slot
 
     def thread_id(self, name: str) -> int:
         """The id of the thread that goes by a name of `uses`; -ESRCH when nobody receives there.

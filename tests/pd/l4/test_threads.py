@@ -59,6 +59,16 @@ def test_a_thread_knows_which_of_its_siblings_sends() -> None:
         assert a.does(main)
 
 
+def test_threads_of_a_pd_that_nobody_can_send_to_send_to_each_other() -> None:
+    def main(l4: L4Thread) -> tuple[int, int]:
+        child = l4.thread_create(lambda l4, to: -l4.send(to, 6), l4.tid)
+        assert l4.receive(child) == 0
+        return l4.get_tag(), l4.thread_wait(child)
+
+    with l4_system("a", alone=("a",), a=MANY) as (a,):
+        assert a.does(main) == (6, 0)
+
+
 def test_an_exit_code_is_there_before_and_after_the_exit() -> None:
     def child(l4: L4Thread, early: int) -> int:
         if not early:
