@@ -16,7 +16,14 @@ class Kind(StrEnum):
     SYSTEM = "system"
 
 
+class Style(StrEnum):
+    PROTO = "proto"
+    IDL = "idl"
+
+
 NEXT = {
+    Style.IDL: "caplab up {path}/example.yaml\npytest {path}\n"
+    "Then say in {path}/{name}.idl what it is to do, and: caplab gen {path}",
     Kind.SERVER: "caplab up {path}/example.yaml\npytest {path}\n"
     "Then say in {path}/{name}.proto what it is to do, and: caplab gen {path}",
     Kind.CLIENT: "{path}/README.md has the lines for your manifest.",
@@ -30,16 +37,29 @@ def new(
         Path,
         typer.Argument(help="A folder that is not there yet; its name is taken.", metavar="PATH"),
     ],
+    style: Annotated[
+        Style | None,
+        typer.Option(
+            help="Of a server: one that lends resources (proto), or a component by its interface.",
+            show_default="proto",
+        ),
+    ] = None,
 ) -> int:
     """Make a folder with a server, a client or a system that runs as it is."""
     from caplab.scripts.gen.skeleton import BadName, make
 
+    if style is not None and kind is not Kind.SERVER:
+        raise RequestRefused("bad-request", "A style is for a server.", "Nothing was made.")
+    component = style is Style.IDL
     try:
-        made = make(kind.value, path)
+        made = make("component" if component else kind.value, path)
     except BadName as bad:
         raise RequestRefused("bad-name", f"{bad}.", "Nothing was made.") from None
     except OSError as why:
         raise RequestRefused("bad-request", f"{path} cannot be made: {why.strerror}.") from None
     show.say(f"{path}: {', '.join(file.name for file in made)}")
-    show.say("next:\n" + NEXT[kind].format(path=path, name=path.resolve().name))
+    show.say(
+        "next:\n"
+        + NEXT[Style.IDL if component else kind].format(path=path, name=path.resolve().name)
+    )
     return 0

@@ -1,6 +1,7 @@
 """Beginnings of a user's own servers, clients and systems: what `caplab new` makes.
 
-A server is caplab's sample server with the word replaced, so what is copied is what is tested.
+A resource server is caplab's sample server with the word replaced, so what is copied is what is
+tested; a component is made of templates, and its test is run by ours.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from pathlib import Path
 from string import Template
 
 from caplab.kernel.abi import ResourceType
+from caplab.scripts.gen.idl.files import generate
+from caplab.scripts.gen.idl.files import write as write_idl
+from caplab.scripts.gen.idl.words import GENERATED, snake
 from caplab.scripts.gen.protos import write
 
 CAPLAB = Path(__file__).parents[2]
@@ -99,6 +103,24 @@ def _distinct(name: str, text: str) -> None:
         raise BadName(f"{name!r} is a word that the server or its example uses for something else")
 
 
+def component(name: str, folder: Path) -> None:
+    """A server of an interface, with its test and an example."""
+    if _camel(name) in {"Path", "System", "Env", "NoSuchText", "OutOfRange"} | GENERATED:
+        raise BadName(f"{name!r} is a word that the server or its example uses for something else")
+    files = {
+        f"{name}.idl": "interface",
+        "__init__.py": "init",
+        "server.py": "server",
+        "example.py": "example",
+        "example.yaml": "example_yaml",
+        "pd.yaml": "pd_yaml",
+        f"test_{name}.py": "test",
+        "README.md": "readme",
+    }
+    _fill(name, folder, {file: f"idl/{template}" for file, template in files.items()})
+    write_idl(generate([folder / f"{name}.idl"], package=name))
+
+
 def client(name: str, folder: Path) -> None:
     """A program that prints on the console."""
     (folder / "__init__.py").write_text(f'"""{_camel(name)}, a client."""\n')
@@ -112,6 +134,7 @@ def system(name: str, folder: Path) -> None:
 
 MAKERS: dict[str, Callable[[str, Path], None]] = {
     "server": server,
+    "component": component,
     "client": client,
     "system": system,
 }
@@ -161,5 +184,6 @@ def _camel(name: str) -> str:
 def _fill(name: str, folder: Path, templates: dict[str, str]) -> None:
     for file, template in templates.items():
         text = (TEMPLATES / f"{template}.txt").read_text()
-        filled = Template(text).substitute(name=name, Name=_camel(name))
+        leaf = snake(_camel(name))
+        filled = Template(text).substitute(name=name, Name=_camel(name), leaf=leaf)
         (folder / file).write_text(filled)

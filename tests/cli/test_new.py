@@ -28,6 +28,43 @@ def test_the_command_says_what_it_made_and_what_to_do_next(
     assert "server" in said
 
 
+def test_a_style_is_for_a_server_alone(
+    folder: Path, caplab: Callable[..., tuple[int, str, str]]
+) -> None:
+    status, _, said = caplab("new", "server", "parking", "--style", "idl")
+    assert status == 0
+    assert "Then say in parking/parking.idl what it is to do" in said
+    status, _, said = caplab("new", "client", "driver", "--style", "idl")
+    assert status == 2
+    assert "A style is for a server." in said
+    assert not (folder / "driver").exists()
+
+
+IDL = "interface Ask { void it(in int x, out int y); };\n"
+
+
+def test_gen_makes_python_of_interfaces_beside_them_or_elsewhere(
+    folder: Path, caplab: Callable[..., tuple[int, str, str]]
+) -> None:
+    (folder / "ask.idl").write_text(IDL)
+    assert "ask.idl: ask_interface.py, ask_client.py and ask_server.py" in caplab("gen")[2]
+    assert "ask.idl: up to date" in caplab("gen", "ask.idl")[2]
+    assert caplab("gen", "ask.idl", "-o", "made", "--package", "pkg")[0] == 0
+    assert "from pkg.ask_interface import" in (folder / "made" / "ask_client.py").read_text()
+
+
+def test_gen_shows_every_mistake_of_an_interface_and_writes_nothing(
+    folder: Path, caplab: Callable[..., tuple[int, str, str]]
+) -> None:
+    (folder / "ask.idl").write_text(IDL.replace("in int x", "in intt x").replace("out int", "int"))
+    (folder / "ask.proto").write_text(PROTO)
+    status, _, said = caplab("gen")
+    assert status == 2
+    assert "ask.idl:1:28: there is no type `intt` [CL113]" in said
+    assert "ask.idl:1:36: the parameter does not say in which direction" in said
+    assert sorted(path.name for path in folder.iterdir()) == ["ask.idl", "ask.proto"]
+
+
 def test_gen_makes_what_is_stale_and_says_so(
     folder: Path, caplab: Callable[..., tuple[int, str, str]]
 ) -> None:

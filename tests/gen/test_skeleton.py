@@ -6,6 +6,7 @@ import pytest
 
 from caplab.kernel.boot.generated import stale
 from caplab.kernel.boot.manifest import check
+from caplab.scripts.gen.idl.files import generate, write
 from caplab.scripts.gen.skeleton import MAKERS, BadName, checked, make
 
 
@@ -33,6 +34,23 @@ def test_a_new_server_has_the_name_everywhere_and_the_word_sample_nowhere(
     for file, text in made.items():
         if file.endswith(".py"):
             compile(text, file, "exec")
+
+
+@pytest.mark.parametrize("name", ["parking", "parking_lot", "x_y"])
+def test_a_new_component_imports_what_was_made_of_its_interface(folder: Path, name: str) -> None:
+    make("component", folder / name)
+    made = texts(folder)
+    assert list(stale(folder / name)) == []
+    leaf = name if name != "x_y" else "xy"
+    for side in ("interface", "client", "server"):
+        assert f"{leaf}_{side}.py" in made
+    assert f"from {name}.{leaf}_client import" in made["__init__.py"]
+    assert f"from {name}.{leaf}_interface import" in made[f"{leaf}_client.py"]
+    outcome = check(str(folder / name / "example.yaml"))
+    assert outcome.ok, outcome.render()
+    before = dict(made)
+    write(generate([folder / name / f"{name}.idl"]))
+    assert texts(folder) == before
 
 
 @pytest.mark.parametrize("name", ["parking", "parking_lot"])

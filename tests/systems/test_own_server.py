@@ -33,6 +33,17 @@ def test_a_new_server_outside_the_repository_passes_its_test_as_generated(tmp_pa
     assert "3 passed" in told
 
 
+def test_a_new_component_passes_its_test_and_its_example_says_what_it_does(tmp_path: Path) -> None:
+    run("caplab", "new", "server", "parking_lot", "--style", "idl", folder=tmp_path)
+    told = run(
+        *("pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "parking_lot"), folder=tmp_path
+    )
+    assert "2 passed" in told
+    told = run("caplab", "up", "parking_lot/example.yaml", folder=tmp_path)
+    assert "42 + 24 = 66" in told
+    assert "error 100: there are 1 texts" in told
+
+
 def test_the_example_of_a_new_server_runs_until_it_is_taken_down(tmp_path: Path) -> None:
     run("caplab", "new", "server", "parking", folder=tmp_path)
     run("caplab", "up", "-d", "parking/example.yaml", folder=tmp_path)

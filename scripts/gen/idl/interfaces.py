@@ -219,7 +219,7 @@ def _errors(scope: Scope, one: tree.Interface) -> tuple[tuple[str, int], ...]:
     unique(scope, [each.name for each in one.errors], "errors")
     for each in one.errors:
         number = scope.number(each.value, 1, (1 << 31) - 1, "the number of an error")
-        if number is None or not scope.fit(each.name):
+        if number is None or not scope.fit(each.name, declared=True):
             continue
         if number in RESERVED_ERRORS or FIRST_LIBRARY <= number <= LAST_LIBRARY:
             whose = RESERVED_ERRORS.get(number, "the library's")

@@ -48,7 +48,7 @@ class Scope:
 
     def declare(self, kind: str, word: tree.Word, value: int | Type | Interface | None) -> None:
         """Enter a name, unless it is taken or cannot be one."""
-        if not self.fit(word):
+        if not self.fit(word, declared=True):
             return
         self.later.pop(word.text, None)
         there = self.find(word.text)
@@ -63,12 +63,19 @@ class Scope:
             return
         self.own[word.text] = Entry(kind, word, self.path, value)
 
-    def fit(self, word: tree.Word) -> bool:
-        """Whether a word can be a name; says why not."""
+    def fit(self, word: tree.Word, *, declared: bool = False) -> bool:
+        """Whether a word can be a name, of what modules declare or of a part; says why not."""
         name = word.text
         if name in words.RESERVED or words.integer((name,)) is not None or name in words.KNOWN:
             self.refuse(
                 "CL112", f"`{name}` is a word of the language", word.place, "choose another name"
+            )
+        elif declared and name in words.GENERATED:
+            self.refuse(
+                "CL112",
+                f"`{name}` is a name that generated code needs itself",
+                word.place,
+                "choose another name",
             )
         elif name.startswith("_"):
             self.refuse(

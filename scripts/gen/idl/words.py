@@ -36,6 +36,15 @@ _METHOD = {
 """What generated classes have already, or name in their bodies."""
 
 
+GENERATED = {
+    *("Any", "Callable", "Capability", "Caps", "Client", "Component", "Endpoint", "IdlError"),
+    *("IntEnum", "Interface", "Many", "Member", "MemoryRange", "NamedTuple", "Number", "Octets"),
+    *("Op", "Record", "Ref", "Sequence", "Struct", "Text", "Truth", "Way", "OPERATIONS"),
+    *("PROTOCOL", "VERSION", "TYPE_CHECKING"),
+}
+"""What generated modules import or declare: no interface, type, constant or error has that name."""
+
+
 def integer(words: tuple[str, ...]) -> Type | None:
     """The type of one or several words of C's, as on a 64-bit L4Re; None when it is none.
 
