@@ -22,6 +22,14 @@ class Entry(NamedTuple):
     op: Op
     do: Callable[..., Any]
     iface: Interface
+    decode: Callable[[bytes, Any], tuple[Any, ...]]
+    encode: Callable[[Any, Any], bytes]
+    plain: bool
+    """No capability comes or goes with it."""
+
+    @classmethod
+    def of(cls, op: Op, do: Callable[..., Any], iface: Interface) -> Entry:
+        return cls(op, do, iface, op.decode, op.encode, not (op.takes or op.gives))
 
 
 Table = Mapping[int, Mapping[bytes, Entry]]
@@ -45,7 +53,7 @@ def table(iface: Interface, obj: Any) -> dict[int, dict[bytes, Entry]]:
     for leaf in iface.leaves:
         by_opcode = found.setdefault(leaf.protocol, {})
         for op in leaf.operations:
-            by_opcode[op.key] = Entry(op, method(obj, leaf.kind, op.name), leaf)
+            by_opcode[op.key] = Entry.of(op, method(obj, leaf.kind, op.name), leaf)
     return found
 
 
@@ -79,7 +87,7 @@ def _add_triple(
         function = getattr(functions, op.name)
         if not callable(function):
             raise TypeError(f"`{op.name}` of the table of {iface.name} is {function!r}")
-        by_opcode[op.key] = Entry(op, partial(function, ref), iface)
+        by_opcode[op.key] = Entry.of(op, partial(function, ref), iface)
 
 
 def _described(obj: Any) -> str:

@@ -31,7 +31,6 @@ from caplab.pd.idl.errors import (
     label_of,
 )
 from caplab.pd.idl.interface import IDENTIFY, Interface
-from caplab.pd.idl.transfer import Caps
 from caplab.pd.ipc import Message, words
 from caplab.pd.ipc_server.adapt import Entry, Table
 from caplab.pd.objects import Capability
@@ -52,25 +51,16 @@ class Answer(NamedTuple):
     data: bytes = b""
     caps: Sequence[Capability] = ()
 
+    @classmethod
+    def refusing(cls, error: ServiceError) -> Answer:
+        return cls(label_of(error), body_of(error))
 
-def done(env: Env, entry: Entry, data: bytes, caps: Caps) -> Answer:
-    """Have a request done. What is refused is the answer."""
-    op = entry.op
-    try:
-        arguments = op.decode(data, caps)
-        try:
-            result = entry.do(*arguments)
-        except (entry.iface.errors, *_OWN):
-            caps.taken = False
-            raise
-        except CIRCUMSTANCES as lack:
-            caps.taken = False
-            raise Below(f"{env.name}: {lack}") from lack
-        if op.oneway:
-            return Answer()
-        return Answer(0, op.encode(result, caps), caps.sent)
-    except ServiceError as refusal:
-        return Answer(label_of(refusal), body_of(refusal))
+
+def told(env: Env, entry: Entry, error: Exception) -> ServiceError:
+    """What a client is told when an operation raised: what its interface declares, or Below."""
+    if isinstance(error, (entry.iface.errors, *_OWN)):
+        return error
+    return Below(f"{env.name}: {error}")
 
 
 def unknown(known: Table, message: Message) -> Answer:
@@ -78,7 +68,7 @@ def unknown(known: Table, message: Message) -> Answer:
     try:
         return Answer(0, _identified(known, message))
     except ServiceError as refusal:
-        return Answer(label_of(refusal), body_of(refusal))
+        return Answer.refusing(refusal)
 
 
 def _identified(known: Table, message: Message) -> bytes:

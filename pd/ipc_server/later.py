@@ -10,7 +10,6 @@ from caplab.pd.objects import Endpoint
 
 if TYPE_CHECKING:
     from caplab.pd.idl.interface import Op
-    from caplab.pd.ipc_server.answer import Answer
     from caplab.pd.ipc_server.server import IpcServer
 
 
@@ -45,9 +44,9 @@ class Later:
         """Refuse; False when nobody waits any more."""
         return self._send(label_of(error), body_of(error), [])
 
-    def refuse(self, answer: Answer) -> bool:
+    def refuse(self, label: int, data: bytes) -> bool:
         """Refuse with an answer that was made already."""
-        return self._send(answer.label, answer.data, [])
+        return self._send(label, data, [])
 
     def _send(self, label: int, data: bytes, caps: list[Any]) -> bool:
         slot, self._slot = self._slot, -1

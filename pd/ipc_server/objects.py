@@ -35,7 +35,6 @@ class Objects:
     """Exported objects. Threads of the server share it."""
 
     def __init__(self) -> None:
-        self.first = FIRST
         self.tables: dict[int, Table] = {}
         self.sessions: set[int] = set()
         """Slots of the endpoints that a TCB serves for one object."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from threading import get_ident
 from typing import Any
 
-from caplab.kernel.abi import WORK_BIT, Rights
+from caplab.kernel.abi import Rights
 from caplab.pd.env import Env
 from caplab.pd.errors import (
     CapError,
@@ -19,14 +19,14 @@ from caplab.pd.errors import (
     InvalidCapability,
     MissingCap,
 )
-from caplab.pd.idl.errors import NotHere, body_of, label_of
+from caplab.pd.idl.errors import NotHere
 from caplab.pd.idl.interface import Interface
-from caplab.pd.idl.transfer import NOTHING, Caps
+from caplab.pd.idl.transfer import Caps
 from caplab.pd.ipc import Message
 from caplab.pd.ipc_server.adapt import Entry, Table, table
-from caplab.pd.ipc_server.answer import Answer, done, unknown
 from caplab.pd.ipc_server.later import Later
-from caplab.pd.ipc_server.objects import Export, Objects
+from caplab.pd.ipc_server.loop import Loop
+from caplab.pd.ipc_server.objects import FIRST, Export, Objects
 from caplab.pd.objects import Capability, Endpoint
 
 CLIENT_RIGHTS = Rights.WRITE | Rights.GRANT | Rights.GRANT_REPLY
@@ -60,10 +60,11 @@ class IpcServer:
         self.name = name
         self.endpoint = env.endpoint(name)
         self.objects = Objects()
-        self._bound: dict[int, dict[bytes, Entry]] = {}
+        self.bound: dict[int, dict[bytes, Entry]] = {}
         self._ifaces: list[Interface] = []
-        self._now: dict[int, Request] = {}
-        self._takes = False
+        self._loops: dict[int, Loop] = {}
+        self.takes = False
+        """Whether an operation takes a capability, so that a slot must be ready for it."""
 
     # -- objects ----------------------------------------------------------------------------------
 
@@ -74,9 +75,9 @@ class IpcServer:
         """
         made = table(iface, obj)
         for protocol in made:
-            if protocol in self._bound:
+            if protocol in self.bound:
                 raise ValueError(f"something answers {iface!r} already: export what comes second")
-        self._bound.update(made)
+        self.bound.update(made)
         self._ifaces.append(iface)
         self._look(made)
 
@@ -112,7 +113,7 @@ class IpcServer:
 
     def _look(self, made: Table) -> None:
         if any(entry.op.takes for ops in made.values() for entry in ops.values()):
-            self._takes = True
+            self.takes = True
 
     def _watch(self) -> None:
         """Have the first TCB told of work: that the last capability to an object is gone."""
@@ -128,9 +129,9 @@ class IpcServer:
 
         Errors: SlotsExhausted; RuntimeError outside of an operation
         """
-        request = self._now.get(get_ident())
-        if request is None or request.later is not None:
-            raise RuntimeError("there is no request here to be answered later")
+        loop = self._request()
+        if loop.later is not None or loop.entry is None:
+            raise RuntimeError("this request is to be answered later already")
 
         def save(slot: int) -> None:
             self.env.cnode.save_caller(slot)
@@ -139,15 +140,12 @@ class IpcServer:
             slot = self.env.slots.place(save)
         except IllegalOperation:  # nobody waits for an answer
             slot = 0
-        request.later = Later(self, request.entry.op, slot)
-        return request.later
+        loop.later = Later(self, loop.entry.op, slot)
+        return loop.later
 
     def client(self) -> int:
         """Badge of the capability that the request of this thread came through."""
-        request = self._now.get(get_ident())
-        if request is None:
-            raise RuntimeError("there is no request here")
-        return request.badge
+        return self._request().badge
 
     # -- the loop ---------------------------------------------------------------------------------
 
@@ -179,67 +177,31 @@ class IpcServer:
         # The last client is gone and the endpoint with it: the TCB is spare again.
 
     def _serve(self, endpoint: Endpoint) -> None:
-        slot: int | None = None
-        answer: Answer | None = None
-        while True:
-            if self._takes and slot is None:
-                slot = self.env.slots.alloc()
-            if answer is None:
-                message = endpoint.recv(receive=slot)
-            elif answer.caps:
-                self.env.reply(answer.label, answer.data, caps=answer.caps)
-                self.sent(answer.caps)
-                message = endpoint.recv(receive=slot)
-            else:
-                message = endpoint.reply_recv(answer.label, answer.data, receive=slot)
-            if message.notification:
-                answer = None
-                if message.badge & WORK_BIT:
-                    self._work()
-                continue
-            answer, taken = self._handled(message, slot)
-            if taken:
-                slot = None
+        loop = self._loops[get_ident()] = Loop(self, endpoint)
+        try:
+            loop.run()
+        finally:
+            del self._loops[get_ident()]
+            loop.end()
 
-    def _handled(self, message: Message, slot: int | None) -> tuple[Answer | None, bool]:
-        """The answer to a message (None: it comes later), and whether its capability was kept."""
-        known: Table = self._bound
-        if message.badge in self.objects.tables:
-            known = self.objects.tables[message.badge]
-        elif message.badge >= self.objects.first:
-            error = NotHere("the object is gone")
-            return Answer(label_of(error), body_of(error)), False
-        ops = known.get(message.label)
-        entry = ops.get(message.data[:8]) if ops is not None else None
-        if entry is None:
-            answer = unknown(known, message)
-            self._drop(message)
-            return answer, False
-        request = Request(entry, message.badge)
-        self._now[get_ident()] = request
-        op = entry.op
-        caps = self.caps(message, slot) if op.takes or op.gives else NOTHING
-        answer = done(self.env, entry, message.data, caps)
-        del self._now[get_ident()]
-        if message.slots and not caps.taken:
-            self._drop(message)
-        if request.later is not None:
-            if answer.label:
-                request.later.refuse(answer)
-            return None, caps.taken
-        return answer, caps.taken
+    def _request(self) -> Loop:
+        """The loop of this thread, which is at a request."""
+        loop = self._loops.get(get_ident())
+        if loop is None or loop.entry is None:
+            raise RuntimeError("there is no request here")
+        return loop
 
     def caps(self, message: Message | None = None, slot: int | None = None) -> Caps:
         """What came with a message, and how objects of this server come and go."""
         got = message is not None and bool(message.slots)
-        badge = None
+        badge: int | None = None
         if message is not None and message.unwrapped & 1:
             badge = message.caps[0]
         return Caps(self.env, (slot or 0) if got else 0, badge, local=self._local, give=self._given)
 
     def _local(self, iface: Interface, badge: int) -> Any:
         """The own object that a capability leads to. Errors: NotHere"""
-        found = self.objects.of(badge, iface) if badge >= self.objects.first else None
+        found = self.objects.of(badge, iface) if badge >= FIRST else None
         if found is None:
             raise NotHere(f"that capability leads to no {iface.name} of {self.env.name}")
         return found
@@ -257,11 +219,7 @@ class IpcServer:
             if isinstance(each, Export):
                 each.delete()
 
-    def _drop(self, message: Message) -> None:
-        for slot in message.slots:
-            self.env.cnode.delete_slot(slot)
-
-    def _work(self) -> None:
+    def work(self) -> None:
         """Forget the objects that nobody can reach any more."""
         while items := self.env.pd.get_work():
             for item in items:
@@ -276,14 +234,3 @@ class IpcServer:
             left.own.delete()
         if hasattr(left.obj, "released"):
             left.obj.released()
-
-
-class Request:
-    """What a thread is at."""
-
-    __slots__ = ("badge", "entry", "later")
-
-    def __init__(self, entry: Entry, badge: int) -> None:
-        self.entry = entry
-        self.badge = badge
-        self.later: Later | None = None

@@ -14,6 +14,7 @@ BENCHES = {
     "ipc": "a brokered Call beside a bare relay, on one core and on two",
     "boot": "fifty PDs beside fifty Pythons: how fast they start, what memory they take",
     "confinement": "calls, starts and ends of confined PDs beside those of PDs that are not",
+    "idl": "a generated stub beside a raw Call, and beside protobuf",
     "kernel": "a Call among many, long work, many clients, recording: each beside its yardstick",
     "l4": "Codezero's IPC beside a raw Call, a request of sel4rpc beside the calls by hand",
     "serial": "printing through a serial server beside a line alone, and twenty clients at once",

@@ -7,9 +7,12 @@ from threading import Thread
 import pytest
 import zmq
 
-from caplab.scripts.bench import relay, rendezvous, sampling
+from caplab.scripts.bench import operations, relay, rendezvous, sampling
 from caplab.scripts.bench.hoarders import lasting
 from caplab.scripts.bench.sampling import BODY, counted, p50, p99, sampled
+from caplab.servers.calc import client_Calc
+from caplab.servers.calc.server import main as calc_main
+from threaded_system import ThreadedSystem
 
 ADDRESS = "inproc://relay"
 
@@ -142,3 +145,25 @@ def test_the_p50_is_a_sample_that_half_of_them_do_not_exceed() -> None:
 
 def test_the_timed_message_has_64_bytes() -> None:
     assert len(BODY) == 64
+
+
+def test_every_way_of_asking_for_the_operation_adds_and_carries_the_same_bytes() -> None:
+    client = {"name": "caller", "uses": {way: way for way in ("stub", "raw", "protobuf")}}
+    mains = {"stub": calc_main, "raw": operations.raw, "protobuf": operations.protobuf}
+    servers = [
+        {"name": name, "main": main, "serves": "endpoint", "role": "server"}
+        for name, main in mains.items()
+    ]
+    with ThreadedSystem(*servers, client) as system:
+        env = system.env("caller")
+        assert operations.by_protobuf(env)() == operations.LEFT + operations.RIGHT
+        stub = client_Calc(env.endpoint("stub"))
+        stub.add(1, 1)
+        channel = env.utcb().transport
+        frames: list[int] = []
+        env.first.call = lambda frame: (frames.append(len(frame)), channel.call(frame))[1]
+        assert stub.add(operations.LEFT, operations.RIGHT) == 42
+        request = operations._REQUEST.pack(0, operations.LEFT, operations.RIGHT)
+        answer = env.endpoint("raw").call(0, request)
+        assert frames[0] == frames[-1]
+        assert answer.words == (42,)

@@ -14,6 +14,7 @@ from caplab.scripts.bench import (
     boot,
     confinement,
     crowd,
+    idl,
     ipc,
     jobs,
     kernel,
@@ -48,6 +49,15 @@ def test_calls_and_relay_are_timed_on_one_core_and_on_two() -> None:
     for row in found:
         assert row.yardstick_value is not None
         # A round trip is some system calls and switches: longer than a microsecond, or it was none.
+        assert 5 < row.value < 1e6
+        assert 5 < row.yardstick_value < 1e6
+
+
+def test_an_operation_is_asked_through_its_stub_raw_and_through_protobuf() -> None:
+    found = rows(idl.setups(False)[:1])
+    assert [row.target for row in found] == [idl.ADDED, idl.BEATEN]
+    for row in found:
+        assert row.yardstick_value is not None
         assert 5 < row.value < 1e6
         assert 5 < row.yardstick_value < 1e6
 
