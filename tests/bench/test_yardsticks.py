@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from threading import Thread
+from typing import Any
 
 import pytest
 import zmq
@@ -159,9 +160,9 @@ def test_every_way_of_asking_for_the_operation_adds_and_carries_the_same_bytes()
         assert operations.by_protobuf(env)() == operations.LEFT + operations.RIGHT
         stub = client_Calc(env.endpoint("stub"))
         stub.add(1, 1)
-        channel = env.utcb().transport
-        frames: list[int] = []
-        env.first.call = lambda frame: (frames.append(len(frame)), channel.call(frame))[1]
+        channel: Any = env.utcb().transport
+        call, frames = channel.call, []
+        channel.call = lambda frame: (frames.append(len(frame)), call(frame))[1]
         assert stub.add(operations.LEFT, operations.RIGHT) == 42
         request = operations._REQUEST.pack(0, operations.LEFT, operations.RIGHT)
         answer = env.endpoint("raw").call(0, request)

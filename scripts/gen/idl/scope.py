@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,10 +71,10 @@ class Scope:
             self.refuse(
                 "CL112", f"`{name}` is a word of the language", word.place, "choose another name"
             )
-        elif declared and name in words.GENERATED:
+        elif declared and (name in words.GENERATED or keyword.iskeyword(name)):
             self.refuse(
                 "CL112",
-                f"`{name}` is a name that generated code needs itself",
+                f"`{name}` is a name that generated code, or Python, needs itself",
                 word.place,
                 "choose another name",
             )
