@@ -218,7 +218,19 @@ def state_of(pd: PD) -> dict[str, Any]:
         "state": pd.ended or pd.state,
         "reason": pd.reason,
         "exit_code": pd.exit_code,
+        "failed": failed(pd),
     }
+
+
+def failed(pd: PD) -> bool:
+    """Did it end badly: faulted, killed, or with an exit code?
+
+    It is no failure that a PD ends one that was made while the system runs, or takes those it made
+    along.
+    """
+    if pd.ended == "exited":
+        return bool(pd.exit_code) and not pd.meant
+    return pd.ended == "faulted" or (pd.ended == "killed" and not pd.meant)
 
 
 def _verdict(pd: PD, status: int) -> None:

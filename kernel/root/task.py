@@ -54,11 +54,6 @@ REASON_MAX = 300
 _RECEIVING = (Sys.RECV, Sys.NB_RECV, Sys.REPLY_RECV, Sys.WAIT, Sys.POLL)
 
 
-def as_meant(one: PD) -> bool:
-    """Did PDs end it on purpose? A fault is nobody's purpose."""
-    return one.meant and one.ended != "faulted"
-
-
 class RootTask:
     """State of the root task."""
 
@@ -329,7 +324,8 @@ class RootTask:
         servers = [one for one in self.latest.values() if one.role == "server"]
         unheard = [one for one in servers if not one.received]
         if self.readiness and not any(one.alive or one.again is not None for one in unheard):
-            failed = [death.state_of(one) for one in servers if not one.alive and not as_meant(one)]
+            ended = [one for one in servers if not one.alive]
+            failed = [death.state_of(one) for one in ended if death.failed(one) or not one.meant]
             for request in self.readiness:
                 k.effects.append(Answer(request, {"ready": not failed, "failed": failed}))
             self.readiness = []
@@ -346,11 +342,5 @@ class RootTask:
         self.waiting = []
 
     def failures(self) -> list[dict[str, Any]]:
-        """PDs that did not end well: faulted, killed, or with an exit code. It is no failure that
-        a PD ends one that was made while the system runs, or takes those it made along.
-        """
-        return [
-            death.state_of(one)
-            for one in self.latest.values()
-            if one.ended and (one.ended != "exited" or one.exit_code) and not as_meant(one)
-        ]
+        """PDs that did not end well."""
+        return [death.state_of(one) for one in self.latest.values() if death.failed(one)]

@@ -228,7 +228,7 @@ class Foreground:
             return
         code = event.get("exit_code")
         self.exit_codes[event["pd"]] = code if isinstance(code, int) else 1
-        if not self.stopping and (event["state"] != "exited" or code):
+        if not self.stopping and event.get("failed"):
             self.failed[event["pd"]] = event
         if event["state"] != "exited" or code or not self.stopping:
             self._screen.say(obituary(event))

@@ -338,6 +338,7 @@ def test_a_death_is_announced() -> None:
         "role": "client",
         "state": "exited",
         "reason": "exit code 1",
+        "failed": True,
         "exit_code": 1,
     }
 

@@ -1,5 +1,7 @@
 """Resource servers as real processes: CellulOS' own scenarios GPIPD001 to 004, and deaths."""
 
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -183,3 +185,25 @@ def test_clients_of_a_killed_server_lose_what_they_held_and_live() -> None:
         assert resources(system) == 0
         assert system.pd("holder").alive
         system.assert_nothing_left_of("sample")
+
+
+ENDS_ITS_SERVERS = {
+    "tester.py": """
+        def main(env, crash):
+            killed = start_server(env, "servers.sample", name="killed")
+            start_server(env, "servers.sample", name="linked").link()
+            killed.crash("segv") if crash else killed.kill()
+        """,
+}
+
+
+@pytest.mark.parametrize(("crash", "status"), [(False, 0), (True, 1)])
+def test_a_server_that_its_maker_ends_is_no_failure_and_one_that_crashes_is(
+    tmp_path: Path, crash: bool, status: int
+) -> None:
+    manifest = write(tmp_path, ENDS_ITS_SERVERS)
+    manifest.write_text(manifest.read_text() + f"    args: {{crash: {str(crash).lower()}}}\n")
+    command = [sys.executable, "-m", "caplab", "up", str(manifest)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == status, ran.stderr
+    assert "nothing is left behind" in ran.stderr
