@@ -270,3 +270,16 @@ def test_every_caller_is_freed_wherever_it_waits() -> None:
     lab.ask("kill", pd="block")
     bury(lab)
     assert alive(lab) == {"idle"}
+
+
+def test_what_is_pending_at_a_server_is_counted() -> None:
+    lab = parking()
+    lot, car = lab["lot"], lab["car"]
+    for _ in range(3):
+        given(lot, made(lot), car)
+    request = lab.ask("kill", pd="car")
+    lab.die("car")
+    lab.pass_time(2)
+    assert lab.answers[request]["pending"] == ["free at lot (3)", "client-gone at lot"]
+    freed = [one["object"] for one in lab.answers[request]["actions"] if "object" in one]
+    assert sorted(freed) == [1, 2, 3]

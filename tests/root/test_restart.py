@@ -107,6 +107,19 @@ def test_the_generation_that_died_is_named_generation_after_generation() -> None
     assert lab.pd("fs").generation == 4
 
 
+def test_an_object_is_told_which_generation_it_was_bound_to() -> None:
+    lab = pair({"policy": "always", "backoff": 0.1, "max": 9})
+    app = lab["app"]
+    for _ in range(3):
+        lab.die("fs")
+        lab.pass_time(60)
+        started(lab, "fs")
+    for renewal in range(3):
+        answer = app.call("disk", renewal=renewal)
+        assert answer is not None
+        assert (answer.blames, answer.death[1]) == ("fs", renewal)
+
+
 def test_back_off_doubles_and_has_an_end() -> None:
     lab = pair({"policy": "on-failure", "backoff": 1.0, "max": 3})
     for delay in (1, 2, 4):
