@@ -27,7 +27,7 @@ from caplab.kernel.abi import (
 )
 from caplab.pd import directory, stubs
 from caplab.pd.cspace import SlotAllocator
-from caplab.pd.errors import MissingCap, RangeError, refusal
+from caplab.pd.errors import MissingCap, RangeError, Stop, refusal
 from caplab.pd.ipc import Data, body
 from caplab.pd.mappings import Mappings
 from caplab.pd.memory_pool import MemoryPool
@@ -106,6 +106,7 @@ class Env:
         self.work = Notification(self, SLOT_WORK, name="work")
         self._clock = clock
         self._out = out
+        self._exits: dict[Callable[[], object], None] = {}
         self._registers: dict[str, Register] = {}
         self.prompt = RLock()
         """Held by the thread that stands at the debugger's prompt."""
@@ -279,6 +280,25 @@ class Env:
     def log(self, text: str) -> None:
         """A line in the PD's log (`caplab logs`)."""
         print(text, file=self._out or sys.stdout, flush=True)
+
+    def at_exit(self, do: Callable[[], object]) -> None:
+        """Have something done when `main` has returned, was left by `exit`, or by Stop; after a
+        fault nothing is. What was said last is done first.
+        """
+        self._exits[do] = None
+
+    def not_at_exit(self, do: Callable[[], object]) -> None:
+        """Have it not done; nothing happens if nobody wanted it."""
+        self._exits.pop(do, None)
+
+    def leave(self) -> None:
+        """Do what is to be done at the end, once. An error of one keeps none from its turn."""
+        while self._exits:
+            do, _ = self._exits.popitem()
+            try:
+                do()
+            except (Stop, Exception) as error:  # noqa: BLE001  # the program is over and did well
+                print(f"{self.name}: at the end: {error}", file=self._out or sys.stderr)
 
     def exit(self, code: int = 0) -> NoReturn:
         """End the PD with an exit status; the `with` blocks of this TCB run first."""

@@ -63,11 +63,15 @@ def execute(env: Env, main: Callable[[Env], Any], end: Ended) -> int:
     introduce(env.info, 0)
     env.threads.park_all(lambda exc: end(outcome(env, exc)))
     try:
-        return exit_status(main(env))
+        status = exit_status(main(env))
+        env.leave()
+        return status
     except BaseException as exc:  # noqa: BLE001  # Stop, SystemExit and every bug of the program
         if isinstance(exc, Stop):
             with env.prompt:  # who sits there has no time limit
                 env.threads.join(PATIENCE)
+        if isinstance(exc, Stop | SystemExit):
+            env.leave()
         return outcome(env, exc)
 
 

@@ -183,10 +183,10 @@ def shrinking_window(env: Env, order: Order) -> None:
             env.sleep(0.0002 * len(windows))  # earlier or later, from round to round
             for serial in windows[-1:]:
                 with suppress(CapError, OSError, ValueError):
-                    os.ftruncate(serial._window.fileno(), 0)
+                    os.ftruncate(serial._out.window.fileno(), 0)
                 with suppress(CapError):
-                    serial._memory.revoke()
-                    serial._memory.delete()  # the last capability: the kernel truncates it
+                    serial._out.memory.revoke()
+                    serial._out.memory.delete()  # the last capability: the kernel truncates it
 
     env.thread(cut)
     done = sum(_write_to(env, windows) for _ in range(ROUNDS))

@@ -76,10 +76,8 @@ class Shell:
             self.say(f"{name}: {refused}")
 
     def say(self, text: str) -> None:
-        """A line, in pieces that fit the window."""
-        data = text.encode() + b"\n"
-        for start in range(0, len(data), 4096):
-            self.console.write(data[start : start + 4096])
+        """A line, however long."""
+        self.console.write_all(text + "\n")
 
     def help(self) -> None:
         """List the commands."""

@@ -66,6 +66,7 @@ def _pd(pd: CheckedPd) -> Spec:
         "priority": pd.priority,
         "restart": None if pd.restart is None else dict(pd.restart),
         "cleanup": None if pd.cleanup is None else dict(pd.cleanup),
+        "console": None if pd.console is None else dict(pd.console),
         "role": pd.role,
         "path": list(pd.path),
         "debug": pd.debug,

@@ -36,6 +36,8 @@ class CheckedPd:
     """policy, backoff and max; None: never."""
     cleanup: Mapping[str, Any] | None
     """pd_depth and space_depth, as far as they are said."""
+    console: Mapping[str, Any] | None
+    """escapes, prefix, buffering and focus; None: as if none were said."""
     path: tuple[str, ...]
     """Code roots, absolute: the manifest's folder first."""
     confinement: str

@@ -85,6 +85,7 @@ class Entry:
             priority=self.keys.priority,
             restart=said(self.keys.restart),
             cleanup=said(self.keys.cleanup),
+            console=said(self.keys.console),
             role="server" if self.serves else self.value("role") or "client",
             path=self.roots,
             confinement=self.keys.confinement,

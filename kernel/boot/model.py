@@ -1,13 +1,10 @@
-"""The keys of a manifest, one field each: what may stand there, and what is not built yet.
+"""The keys of a manifest, one field each: what may stand there.
 
 The JSON Schema for editors is made from these classes, and `check` validates with them; what
-takes more than one key to judge (routes, programs) is in `routes.py` and `programs.py`. A feature
-that is not built keeps its field, marked NotBuilt, so that the manifest that needs it is refused
-with a reason, not half obeyed.
+takes more than one key to judge (routes, programs) is in `routes.py` and `programs.py`.
 """
 
 import re
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
@@ -15,12 +12,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    GetJsonSchemaHandler,
     PlainValidator,
     StringConstraints,
     WithJsonSchema,
 )
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
 from caplab.kernel.abi import (
     IRQ_MAX,
@@ -137,18 +133,6 @@ Depth = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class NotBuilt:
-    """Marks a key that is refused for now."""
-
-    what: str
-
-    def __get_pydantic_json_schema__(
-        self, core: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        return {"not": {}, "description": f"not built yet: {self.what}"}
-
-
 def _names(what: str) -> Any:
     return Field(default=[], description=what)
 
@@ -209,6 +193,27 @@ class Range(BaseModel):
     size: Size = Field(description="how much, rounded up to a page")
 
 
+class Console(BaseModel):
+    """How a PD prints and reads at the serial servers it uses."""
+
+    model_config = _SHUT
+
+    escapes: bool = Field(
+        default=False, description="whether escape sequences it prints reach the terminal"
+    )
+    prefix: bool = Field(
+        default=False, description="whether each line it prints begins with the time and its name"
+    )
+    buffering: Literal["call", "write-back", "ring"] = Field(
+        default="call",
+        description="call: each write is a call; write-back: whole lines, when there are many or "
+        "it says flush; ring: through shared memory, without a call",
+    )
+    focus: bool = Field(
+        default=False, description="whether it may take the input, and give it to another"
+    )
+
+
 class Defaults(BaseModel):
     """`pd.yaml` beside a program: what a PD that runs it has unless its manifest says otherwise."""
 
@@ -255,8 +260,8 @@ class PdKeys(Defaults):
     confinement: _Confinement = Field(
         default="auto", description="as the system's, or weaker, for this PD"
     )
-    console: Annotated[Any, NotBuilt("a console of its own with escapes, prefix and buffering")] = (
-        None
+    console: Console | None = Field(
+        default=None, description="how it prints and reads at the serial servers it uses"
     )
     faults: Name | None = Field(
         default=None, description="the PD that handles its faults, at the endpoint it serves"
@@ -320,13 +325,6 @@ class Keys(BaseModel):
     ranges: list[Range] = Field(
         default=[], max_length=RANGES_MAX, description="device memory at physical addresses"
     )
-
-
-def not_built(keys: type[BaseModel], name: str) -> NotBuilt | None:
-    """The mark of a field, if it has one."""
-    field = keys.model_fields.get(name)
-    marks = field.metadata if field is not None else []
-    return next((mark for mark in marks if isinstance(mark, NotBuilt)), None)
 
 
 def valid_system_name(name: str) -> bool:

@@ -16,12 +16,12 @@ from caplab.kernel.boot.model import (
     SYSTEM_RULE,
     TYPE_RULE,
     Cleanup,
+    Console,
     Defaults,
     Keys,
     PdKeys,
     Range,
     Restart,
-    not_built,
 )
 from caplab.kernel.boot.problems import Note, Place, Problem, meant
 from caplab.kernel.boot.yaml_marks import Document, Step
@@ -70,7 +70,7 @@ class Shape:
     def _mapping(
         self, data: Any, what: str, keys: type[BaseModel], path: Path
     ) -> dict[str, Any] | None:
-        """A mapping without its `x-` keys, its empty keys and those that are not built."""
+        """A mapping without its `x-` keys and its empty keys."""
         if not isinstance(data, dict):
             self._add(
                 "CL012", f"{what} is a mapping of keys, not {kind(data)}", path, "write  key: value"
@@ -84,20 +84,9 @@ class Shape:
             if key in keys.model_fields and value is None:
                 self.dropped.add(at)
                 self._add("CL012", f"`{key}` has no value", at, "give it one, or remove the key")
-            elif (left := self._built(keys, at, value)) is not None:
-                kept[key] = left
+            else:
+                kept[key] = value
         return kept
-
-    def _built(self, keys: type[BaseModel], path: Path, value: Any) -> Any:
-        """The value, or None if the key is not built."""
-        key = str(path[-1])
-        mark = not_built(keys, key)
-        if mark is None:
-            return value
-        self.dropped.add(path)
-        message = f"`{key}` is not built yet ({mark.what})"
-        self._add("CL016", message, path, "remove it", at_key=True)
-        return None
 
     def _judge(self, data: dict[str, Any], keys: type[KeysT]) -> KeysT | None:
         try:
@@ -311,6 +300,8 @@ def _mapping_fix(key: str, text: str) -> str:
 def _keys_fix(key: str, text: str) -> str:
     if key == "cleanup":
         return "write  cleanup: {pd_depth: 0, space_depth: 0}"
+    if key == "console":
+        return "write  console: {prefix: true}"
     if key == "restart":
         return "write  restart: on-failure"
     if key.isdigit():
@@ -319,7 +310,12 @@ def _keys_fix(key: str, text: str) -> str:
 
 
 RANGE_FIX = "ranges: [{address: 0x10440000, size: 4KiB}]"
-_PARTS: dict[Step, type[BaseModel]] = {"cleanup": Cleanup, "restart": Restart, "ranges": Range}
+_PARTS: dict[Step, type[BaseModel]] = {
+    "cleanup": Cleanup,
+    "console": Console,
+    "restart": Restart,
+    "ranges": Range,
+}
 """Keys with keys of their own."""
 _WORDS = {
     "serves": "write endpoint or {space: TYPE}",
@@ -333,6 +329,7 @@ _KINDS: dict[str, tuple[str, Callable[[str, str], str]]] = {
     "dict_type": ("a mapping", lambda key, text: _mapping_fix(key, text)),
     "model_type": ("a mapping of its keys", lambda key, text: _keys_fix(key, text)),
     "float_type": ("a number", lambda key, text: "write a number, without quotes"),
+    "bool_type": ("true or false", lambda key, text: "write true or false"),
     "int_type": ("a whole number", lambda key, text: "write a whole number, without quotes"),
 }
 """Verdicts on the kind of a value: what was wanted, and the fix."""

@@ -12,7 +12,7 @@ from caplab.pd.objects.ioport import IoPort, IoPortControl
 from caplab.pd.objects.irq import Irq, IrqControl
 from caplab.pd.objects.memory import Memory
 from caplab.pd.objects.notification import Notification
-from caplab.pd.objects.own_pd import Found, OwnPd, Row, Work
+from caplab.pd.objects.own_pd import ClientRow, Found, OwnPd, Row, Work
 from caplab.pd.objects.space import Space, SpaceService
 from caplab.pd.objects.tcb import Tcb
 from caplab.pd.objects.timer import Timer, TimerPorts
@@ -24,6 +24,7 @@ __all__ = [
     "CNode",
     "Capability",
     "Child",
+    "ClientRow",
     "CpuService",
     "Device",
     "DomainSet",

@@ -1,14 +1,18 @@
 """The serial server's client API: `Serial`, and what the server refuses."""
 
-from caplab.servers.serial.client import Serial
+from caplab.servers.serial.client import Event, Serial, Status
 from caplab.servers.serial.errors import (
     BindFailed,
+    BrokenRing,
     IllegalOperation,
     InvalidArgument,
     InvalidCapability,
     LineDown,
+    MayNotFocus,
     MayNotKill,
     NoSuchClient,
+    NoSuchUart,
+    NotAClient,
     NotConnected,
     NotEnoughMemory,
     NullBuffer,
@@ -22,12 +26,17 @@ from caplab.servers.serial.errors import (
 
 __all__ = [
     "BindFailed",
+    "BrokenRing",
+    "Event",
     "IllegalOperation",
     "InvalidArgument",
     "InvalidCapability",
     "LineDown",
+    "MayNotFocus",
     "MayNotKill",
     "NoSuchClient",
+    "NoSuchUart",
+    "NotAClient",
     "NotConnected",
     "NotEnoughMemory",
     "NullBuffer",
@@ -36,6 +45,7 @@ __all__ = [
     "Serial",
     "SerialError",
     "ShmemTooLarge",
+    "Status",
     "TooLong",
     "UnknownFunction",
 ]

@@ -20,7 +20,7 @@ from caplab.servers.serial.errors import (
     NotEnoughMemory,
     ShmemTooLarge,
 )
-from caplab.servers.serial.protocol import WINDOW_PAGES_MAX, pages_of
+from caplab.servers.serial.protocol import RING_PAGES, WINDOW_PAGES_MAX, pages_of
 
 
 class Admission:
@@ -32,8 +32,12 @@ class Admission:
         """Where the next received capability goes; always empty between requests."""
         self._trial = (env.slots.alloc(), env.slots.alloc())
 
-    def admit(self, message: Message, size: int, known: Callable[[], None]) -> tuple[Window, int]:
+    def admit(
+        self, message: Message, size: int, known: Callable[[], None], ring: bool = False
+    ) -> tuple[Window, int]:
         """The window of a connect of `size` bytes and the slot that now keeps its capability.
+
+        A ring is one memory object, of several pages perhaps; a window has a capability per page.
 
         `known` raises NoSuchClient; it is asked where the reference asks. Nothing is kept of a
         connect that is refused.
@@ -45,11 +49,14 @@ class Admission:
             raise InvalidArgument
         known()
         pages = pages_of(size)
-        if pages > WINDOW_PAGES_MAX:
+        if pages > (RING_PAGES if ring else WINDOW_PAGES_MAX):
             raise ShmemTooLarge
-        if len(message.caps) != pages or message.slots != (self.slot,):
+        if len(message.caps) != (1 if ring else pages) or message.slots != (self.slot,):
             raise InvalidCapability
         window = self._map()
+        if ring and (window.size < size or not window.writable):
+            window.close()
+            raise InvalidCapability
         try:
             fresh = self._env.slots.alloc()
         except SlotsExhausted:

@@ -4,7 +4,16 @@ The table is the only way to a window, and a window enters it only after everyth
 checked: a refused connect leaves nothing here.
 """
 
-from typing import NamedTuple, Protocol
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from caplab.servers.serial.escapes import EscapeFilter
+from caplab.servers.serial.profile import Profile
+
+if TYPE_CHECKING:
+    from caplab.pd.ring import RingReader
+    from caplab.servers.serial.console import Console
 
 
 class WindowLike(Protocol):
@@ -29,6 +38,14 @@ class Connection(NamedTuple):
     """Bytes of the window that were agreed on."""
     slot: int
     """Where the server keeps the window's capability."""
+    profile: Profile
+    console: Console
+    """The UART it prints on and reads from."""
+    filter: EscapeFilter
+    ring: RingReader | None = None
+    """What the window is, unless it holds one text at a time."""
+    bell: int = 0
+    """The bit of the server's notification that says that there is something in the ring."""
 
 
 class Connections:
@@ -43,6 +60,10 @@ class Connections:
     def get(self, badge: int) -> Connection | None:
         """The client's connection; None when it has none."""
         return self._by_badge.get(badge)
+
+    def of(self, console: Console) -> list[Connection]:
+        """The clients of one UART, in the order in which they came."""
+        return [one for one in self._by_badge.values() if one.console is console]
 
     def add(self, connection: Connection) -> Connection | None:
         """Connect a client. Its earlier connection is returned, to be let go of."""

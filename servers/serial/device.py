@@ -22,48 +22,59 @@ class Uart(NamedTuple):
     signal: Notification
     """The PD's notification with the interrupt's bit, which the line signals."""
     tcb: Tcb
+    bit: int
+    """Of the PD's notification."""
 
-    def release(self) -> None:
-        """Give the device back: another may claim it."""
-        self.tcb.unbind_notification()
+    def give_back(self) -> None:
+        """Let another claim it."""
         for capability in (self.irq, self.signal):
             capability.delete()
 
 
-def bind(env: Env, name: str, tcb: Tcb) -> Uart:
-    """Claim the device called `name` (any, if the PD has only one) for the thread `tcb`.
+def bind_all(env: Env, name: str, tcb: Tcb) -> list[Uart]:
+    """Claim the device called `name`, or all the PD has, for the thread `tcb`.
 
-    Its interrupt and the PD's work arrive at the same notification, which ends the thread's Recv.
+    Each interrupt has a bit of its own; they and the PD's work arrive at the same notification,
+    which ends the thread's Recv.
 
     Raises BindFailed: no such device, taken by another, not a device, or a thread that cannot be
-    interrupted.
+    interrupted. Then nothing is claimed.
     """
-    device = _find(env, name)
+    claimed: list[Uart] = []
+    try:
+        for place, device in enumerate(_find(env, name)):
+            claimed.append(_claim(env, device, INTERRUPT_BIT << place, tcb))
+        try:
+            tcb.bind_notification(env.work)
+        except IllegalOperation:
+            raise BindFailed.no_interrupt() from None
+    except BindFailed:
+        for uart in claimed:
+            uart.give_back()
+        raise
+    return claimed
+
+
+def _claim(env: Env, device: Device, bit: int, tcb: Tcb) -> Uart:
     try:
         irq = device.claim()
     except RevokeFirst as taken:
         raise BindFailed.taken(device.name, taken.holder) from None
-    signal = env.work.mint(notification_badge(INTERRUPT_BIT))
+    signal = env.work.mint(notification_badge(bit))
     irq.set_notification(signal)
-    try:
-        tcb.bind_notification(env.work)
-    except IllegalOperation:
-        for capability in (irq, signal):
-            capability.delete()
-        raise BindFailed.no_interrupt() from None
-    return Uart(device, irq, signal, tcb)
+    return Uart(device, irq, signal, tcb, bit)
 
 
-def _find(env: Env, name: str) -> Device:
+def _find(env: Env, name: str) -> list[Device]:
     there = env.pd.names()
-    if not name:
-        devices = [n for n, found in there.items() if found.type == ObjectType.DEVICE]
-        if len(devices) > 1:
-            raise BindFailed.ambiguous(devices)
-        name = devices[0] if devices else "uart0"
-    if name in there and there[name].type != ObjectType.DEVICE:
-        raise BindFailed.not_a_device(name)
+    if name:
+        names = [name]
+    else:
+        names = [n for n, found in there.items() if found.type == ObjectType.DEVICE] or ["uart0"]
+    for one in names:
+        if one in there and there[one].type != ObjectType.DEVICE:
+            raise BindFailed.not_a_device(one)
     try:
-        return env.device(name)
+        return [env.device(one) for one in names]
     except LookupError:  # no such capability, or none with a register
-        raise BindFailed.missing(name) from None
+        raise BindFailed.missing(names[0]) from None

@@ -4,7 +4,6 @@ Raised in the server, where it becomes the label of the answer; raised again as 
 the client. Numbers from 14 up are caplab's own: there the seed answers nothing at all.
 """
 
-from collections.abc import Sequence
 from typing import Self
 
 from caplab.pd.errors import ServiceError
@@ -121,15 +120,6 @@ class BindFailed(SerialError, code=Error.BIND_FAILED):
         )
 
     @classmethod
-    def ambiguous(cls, devices: Sequence[str]) -> Self:
-        """Several devices, and none was named."""
-        return cls._because(
-            BindFailure.MISSING,
-            f"This PD has the devices {', '.join(devices)}: say which one is the console, "
-            f"`args: {{device: {devices[0]}}}`.",
-        )
-
-    @classmethod
     def taken(cls, device: str, holder: str) -> Self:
         """Another driver has claimed it."""
         return cls._because(
@@ -188,6 +178,36 @@ class ReadReplaced(SerialError, code=Error.READ_REPLACED):
     """16: the client asked for a line again while it was waiting for one."""
 
     remedy = "Another thread of this client asked for a line: give each thread its own capability."
+
+
+class MayNotFocus(SerialError, code=Error.MAY_NOT_FOCUS):
+    """18: the client has no right to the input of others."""
+
+    remedy = (
+        "This client may not give or take the input: add `console: {focus: true}` to its manifest "
+        "entry, or have its Parent mint the capability with focus=True."
+    )
+
+
+class NoSuchUart(SerialError, code=Error.NO_SUCH_UART):
+    """19: the server does not drive the UART that was asked for."""
+
+    remedy = "The server drives no UART of that name: look at its `devices:` in the manifest."
+
+
+class NotAClient(SerialError, code=Error.NOT_A_CLIENT):
+    """20: the input cannot go to somebody who is not connected to this UART."""
+
+    remedy = "There is no client of that name at this UART, or it is not connected."
+
+
+class BrokenRing(SerialError, code=Error.BROKEN_RING):
+    """21: the indices in the ring cannot be so, or it is gone: the connection is over."""
+
+    remedy = (
+        "The ring's indices cannot be so, or its memory is gone or read-only: the server has "
+        "dropped the connection. Nobody but this client's library may write to it; connect again."
+    )
 
 
 class LineDown(SerialError, code=Error.LINE_DOWN):

@@ -27,9 +27,10 @@ def exchange(
     data: bytes,
     caps: Sequence[Memory] = (),
     timeout: float | None = None,
+    receive: int | None = None,
 ) -> tuple[Message, Words]:
     """Call the server; raise what it refuses, and refuse an answer that is not its."""
-    message = endpoint.call(0, data, caps=caps, timeout=timeout)
+    message = endpoint.call(0, data, caps=caps, timeout=timeout, receive=receive)
     code = protocol.code_of(message.label)
     words = protocol.decode(message.data)
     if code != Error.NONE:

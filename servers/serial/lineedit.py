@@ -1,31 +1,25 @@
 """Canonical editing of one line, as a terminal does it, without a terminal.
 
-Bytes go in; what the line should show and the finished line come out. Known keys: CR or LF ends
-the line (LF right after CR belongs to it), DEL or ^H erases a character, ^W a word, ^U the line,
-^C discards it, ^D on an empty line is the end of the file. Other control bytes are kept and shown
-as ^X, the way a terminal echoes them.
+Bytes go in; what the line should show and the finished line come out. CR or LF ends the line (LF
+right after CR belongs to it), DEL or ^H erases a character, ^W a word, ^U what stands before the
+cursor, ^K what stands behind it, ^C discards the line, ^D on an empty line is the end of the file.
+The arrow keys, Home, End and Delete (or ^B ^F ^P ^N ^A ^E) move the cursor and leaf through what
+was typed before. Other control bytes are kept and shown as ^X, the way a terminal echoes them.
+
+All it shows is characters, spaces and backspaces: that works on every terminal, and reads well in a
+log.
 """
 
 import unicodedata
-from enum import Enum, IntEnum
+from enum import Enum
 from typing import NamedTuple
+
+from caplab.servers.serial.history import History
+from caplab.servers.serial.keys import Key, KeyDecoder
 
 LINE_MAX = 936
 """Bytes of a line, what an answer holds; a terminal, too, rings beyond its own bound."""
 BELL = b"\a"
-
-
-class Key(IntEnum):
-    """Bytes that edit instead of standing in the line."""
-
-    CTRL_C = 3
-    CTRL_D = 4
-    CTRL_H = 8
-    LF = 10
-    CR = 13
-    CTRL_U = 21
-    CTRL_W = 23
-    DEL = 127
 
 
 class Ending(Enum):
@@ -37,87 +31,169 @@ class Ending(Enum):
 
 
 class Edit(NamedTuple):
-    """What feeding bytes did: what to show, how many bytes were used, how the line ended."""
+    """What feeding bytes did."""
 
     echo: bytes
+    """What to show."""
     used: int
+    """How many bytes it took."""
     ending: Ending | None
     line: bytes
+    lost: int
+    """Bytes that the line had no room for."""
 
 
 class LineEditor:
     """The line being typed."""
 
     def __init__(self) -> None:
-        self._line = bytearray()
-        self._after_cr = False
+        self._left: list[bytes] = []
+        self._right: list[bytes] = []
+        """Characters before the cursor, and behind it."""
+        self._size = 0
+        self._keys = KeyDecoder()
+        self.history = History()
 
     @property
     def text(self) -> bytes:
         """What is typed so far."""
-        return bytes(self._line)
+        return b"".join((*self._left, *self._right))
 
-    def shown(self) -> bytes:
-        """What the line typed so far looks like."""
-        return b"".join(_shown(character) for character in _characters(bytes(self._line)))
+    def shown(self, echo: bool = True) -> bytes:
+        """What the line typed so far looks like, up to the cursor's place."""
+        return self._drawn([*self._left, *self._right], echo) + self._back(self._right, echo)
 
-    def feed(self, data: bytes) -> Edit:
+    def put_back(self, text: bytes) -> None:
+        """Let the line begin with what another had been given."""
+        self._left[:0] = _characters(text)
+        self._size += len(text)
+
+    def take(self) -> bytes:
+        """Give up what is typed so far."""
+        text = self.text
+        self._empty()
+        return text
+
+    def feed(self, data: bytes, echo: bool = True) -> Edit:
         """Take bytes up to the end of one line; the caller keeps what was not used."""
-        echo = bytearray()
-        for used, byte in enumerate(data, start=1):
-            after_cr, self._after_cr = self._after_cr, byte == Key.CR
-            if byte == Key.LF and after_cr:
+        shown, at, lost = bytearray(), 0, 0
+        while True:
+            token = self._keys.take(data, at, LINE_MAX - self._size or LINE_MAX)
+            at = token.end
+            if token.what is None:
+                return Edit(bytes(shown), at, None, b"", lost)
+            if isinstance(token.what, bytes):
+                if self._size + len(token.what) > LINE_MAX:
+                    shown += BELL if not lost else b""
+                    lost += len(token.what)
+                else:
+                    shown += self._insert(token.what, echo)
                 continue
-            ending = self._key(byte, echo)
+            ending = self._key(token.what, shown, echo)
             if ending is not None:
-                line = bytes(self._line)
-                self._line.clear()
-                return Edit(bytes(echo), used, ending, line if ending is Ending.LINE else b"")
-        return Edit(bytes(echo), len(data), None, b"")
+                line = self.take()
+                if ending is Ending.LINE and echo:
+                    self.history.add(line)
+                return Edit(bytes(shown), at, ending, line if ending is Ending.LINE else b"", lost)
 
-    def _key(self, byte: int, echo: bytearray) -> Ending | None:
-        match byte:
-            case Key.CR | Key.LF:
-                echo += b"\r\n"
+    def _insert(self, text: bytes, echo: bool) -> bytes:
+        new = _characters(text)
+        self._left += new
+        self._size += len(text)
+        return self._drawn([*new, *self._right], echo) + self._back(self._right, echo)
+
+    def _key(self, key: Key, shown: bytearray, echo: bool) -> Ending | None:
+        match key:
+            case Key.ENTER:
+                shown += self._drawn(self._right, echo) + b"\r\n"
                 return Ending.LINE
-            case Key.CTRL_C:
-                echo += b"^C\r\n"
+            case Key.INTERRUPT:
+                shown += self._drawn(self._right, echo) + b"^C\r\n"
                 return Ending.DISCARDED
-            case Key.CTRL_D if not self._line:
-                echo += b"\r\n"
+            case Key.END_OF_FILE if not self._size:
+                shown += b"\r\n"
                 return Ending.END_OF_FILE
-            case Key.CTRL_D:
-                echo += BELL
-            case Key.CTRL_H | Key.DEL:
-                echo += self._erase(1)
-            case Key.CTRL_W:
-                echo += self._erase(_last_word(_characters(bytes(self._line))))
-            case Key.CTRL_U:
-                echo += self._erase(len(self._line))
-            case _ if len(self._line) >= LINE_MAX:
-                echo += BELL
+            case Key.END_OF_FILE:
+                shown += BELL
+            case Key.LEFT | Key.RIGHT | Key.HOME | Key.END:
+                shown += self._move(key, echo)
+            case Key.UP | Key.DOWN:
+                shown += self._leaf(key, echo)
             case _:
-                self._line.append(byte)
-                echo += _shown(bytes([byte]))
+                shown += self._erase(key, echo)
         return None
 
-    def _erase(self, count: int) -> bytes:
-        characters = _characters(bytes(self._line))
-        gone = characters[max(0, len(characters) - count) :]
-        if gone:
-            del self._line[-sum(map(len, gone)) :]
-        return b"\b \b" * sum(map(_columns, gone))
+    def _move(self, key: Key, echo: bool) -> bytes:
+        left, right = self._left, self._right
+        if key in (Key.LEFT, Key.HOME):
+            count = min(1, len(left)) if key is Key.LEFT else len(left)
+            passed = left[len(left) - count :]
+            self._left, self._right = left[: len(left) - count], [*passed, *right]
+            return self._back(passed, echo)
+        count = min(1, len(right)) if key is Key.RIGHT else len(right)
+        self._left, self._right = [*left, *right[:count]], right[count:]
+        return self._drawn(right[:count], echo)
+
+    def _leaf(self, key: Key, echo: bool) -> bytes:
+        history = self.history
+        line = history.older(self.text) if key is Key.UP else history.newer()
+        if line is None or not echo:
+            return BELL
+        gone = self._drawn(self._right, echo) + self._wiped([*self._left, *self._right], echo)
+        self._empty()
+        return gone + self._insert(line, echo)
+
+    def _erase(self, key: Key, echo: bool) -> bytes:
+        left, right = self._left, self._right
+        if key in (Key.DELETE, Key.REST):
+            count = 1 if key is Key.DELETE else len(right)
+            gone, self._right = right[:count], right[count:]
+            back = b""
+        else:
+            counts = {Key.BACKSPACE: 1, Key.WORD: _last_word(left)}
+            count = min(len(left), counts.get(key, len(left)))
+            gone, self._left = left[len(left) - count :], left[: len(left) - count]
+            back = self._back(gone, echo)
+        if not gone:
+            return b""
+        self._size -= sum(map(len, gone))
+        if not self._right and back:
+            return self._wiped(gone, echo)
+        blank = b" " * _width(gone) if echo else b""
+        behind = self._drawn(self._right, echo) + blank
+        return back + behind + b"\b" * len(blank) + self._back(self._right, echo)
+
+    def _empty(self) -> None:
+        self._left, self._right, self._size = [], [], 0
+
+    @staticmethod
+    def _drawn(characters: list[bytes], echo: bool) -> bytes:
+        return b"".join(map(_shown, characters)) if echo else b""
+
+    @staticmethod
+    def _back(characters: list[bytes], echo: bool) -> bytes:
+        return b"\b" * _width(characters) if echo else b""
+
+    @staticmethod
+    def _wiped(characters: list[bytes], echo: bool) -> bytes:
+        return b"\b \b" * _width(characters) if echo else b""
 
 
-def _characters(line: bytes) -> list[bytes]:
-    """The line in characters; a byte that is no part of one stands alone."""
-    text = line.decode("utf-8", "surrogateescape")
-    return [character.encode("utf-8", "surrogateescape") for character in text]
+def _characters(text: bytes) -> list[bytes]:
+    """The text in characters; a byte that is no part of one stands alone."""
+    if text.isascii():
+        return [text[i : i + 1] for i in range(len(text))]
+    whole = text.decode("utf-8", "surrogateescape")
+    return [character.encode("utf-8", "surrogateescape") for character in whole]
 
 
 def _shown(character: bytes) -> bytes:
     byte = character[0]
     return b"^%c" % (byte ^ 0x40) if byte < 0x20 else character
+
+
+def _width(characters: list[bytes]) -> int:
+    return sum(map(_columns, characters))
 
 
 def _columns(character: bytes) -> int:

@@ -10,18 +10,21 @@ Differs: a client's capability never carries Read, and its badge is never given 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import overload
 
 from caplab.kernel.abi import Rights
 from caplab.pd.env import Env
 from caplab.pd.errors import InvalidArgument as BadArgument
 from caplab.pd.objects import Child, CNode, Endpoint, PdCap, PdService, Tcb
-from caplab.servers.serial.badges import PARENT_BADGE, BadgeAllocator
+from caplab.servers.serial.badges import PARENT_BADGE, BadgeAllocator, rights_of
 from caplab.servers.serial.errors import BindFailed, InvalidArgument
 from caplab.servers.serial.exchange import request
 from caplab.servers.serial.protocol import Function
 from caplab.servers.serial.server import SerialServer
 
+Console = Mapping[str, bool] | None
+"""What `console:` says of a client in a manifest: `escapes`, `prefix` and `focus`."""
 CLIENT_RIGHTS = Rights.WRITE | Rights.GRANT | Rights.GRANT_REPLY
 """What a client's capability carries: never Read, so that no client can be the server."""
 _DEVICES_ARGUMENT = 4
@@ -32,7 +35,7 @@ class SerialParent:
     """A running serial server, seen by the PD that started it.
 
     `server` is the thread or the PD that serves. Errors of every method: InvalidArgument (1) when
-    something that must be given is None.
+    something that must be given is None. `console` is what the manifest would say of the client.
     """
 
     def __init__(
@@ -128,11 +131,19 @@ class SerialParent:
         return cls(env, server, master, allocator)
 
     @overload
-    def mint_endpoint(self, client: Env | None = None, *, may_kill: bool = True) -> Endpoint: ...
-    @overload
-    def mint_endpoint(self, client: PdCap, *, may_kill: bool = True) -> int: ...
     def mint_endpoint(
-        self, client: PdCap | Env | None = None, *, may_kill: bool = True
+        self, client: Env | None = None, *, may_kill: bool = True, console: Console = None
+    ) -> Endpoint: ...
+    @overload
+    def mint_endpoint(
+        self, client: PdCap, *, may_kill: bool = True, console: Console = None
+    ) -> int: ...
+    def mint_endpoint(
+        self,
+        client: PdCap | Env | None = None,
+        *,
+        may_kill: bool = True,
+        console: Console = None,
     ) -> Endpoint | int:
         """Mint a client's capability into a free slot of its CSpace.
 
@@ -140,13 +151,18 @@ class SerialParent:
         which somebody must tell it. Without a client: for the own PD, as an endpoint to connect
         through.
         """
-        badge = self._badges.allocate(may_kill)
+        badge = self._badges.allocate(may_kill, rights_of(console))
         if isinstance(client, PdCap):
             return client.install(self._master, rights=CLIENT_RIGHTS, badge=badge)
         return self._master.mint(badge, CLIENT_RIGHTS)
 
     def mint_endpoint_into(
-        self, client: PdCap | CNode | None, slot: int | None, *, may_kill: bool = True
+        self,
+        client: PdCap | CNode | None,
+        slot: int | None,
+        *,
+        may_kill: bool = True,
+        console: Console = None,
     ) -> None:
         """Mint a client's capability into the slot that was chosen for it.
 
@@ -156,14 +172,19 @@ class SerialParent:
         """
         if client is None or slot is None:
             raise InvalidArgument
-        badge = self._badges.allocate(may_kill)
+        badge = self._badges.allocate(may_kill, rights_of(console))
         if isinstance(client, CNode):
             client.mint_slot(slot, self._master.slot, badge, CLIENT_RIGHTS)
         else:
             client.install(self._master, slot=slot, rights=CLIENT_RIGHTS, badge=badge)
 
     def mint_endpoint_to_process(
-        self, child: PdCap | None, name: str = "console", *, may_kill: bool = True
+        self,
+        child: PdCap | None,
+        name: str = "console",
+        *,
+        may_kill: bool = True,
+        console: Console = None,
     ) -> int:
         """Mint a client's capability into a PD that is not started yet, under a name of its `env`.
 
@@ -173,7 +194,7 @@ class SerialParent:
         """
         if child is None or not name:
             raise InvalidArgument
-        badge = self._badges.allocate(may_kill)
+        badge = self._badges.allocate(may_kill, rights_of(console))
         return child.install(self._master, name, rights=CLIENT_RIGHTS, badge=badge)
 
 

@@ -1,8 +1,8 @@
 """Messages of the serial server: functions, words, error numbers.
 
 MR0 is the function, the label of an answer is the error (0: done), every other word is a count.
-Source: seed 002, libsel4serialserver; numbers 12 and 13 of the functions and errors from 14 up are
-caplab's own. The kernel's verdict on a call stands in the status, never here.
+Source: seed 002, libsel4serialserver; functions and errors from 12 and from
+14 up are caplab's own. The kernel's verdict on a call stands in the status, never here.
 
 =========== ======= ============================ ===================== =======================
 function    request words of the request         capabilities          words of the answer
@@ -13,9 +13,20 @@ PRINTF      4 → 5                                                      (never 
 WRITE       6 → 7   bytes to print               (text in the window)  bytes printed
 DISCONNECT  8 → 9
 KILL        10 → 11
-READ        12 → 13 bytes of prompt, time limit                        bytes of line, 1 at the end
-                    in ms + 1 (0: none), prompt                        of the file, line
+READ        12 → 13 bytes of prompt, time limit                        bytes of text, how it
+                    in ms + 1 (0: none), mode |                        ended, text
+                    most bytes << 8, prompt
+STATUS      14 → 15                                                    flags, bytes of input
+                                                                       kept, dropped, rows,
+                                                                       columns, UART and owner
+                                                                       of the input
+FOCUS       16 → 17 name of a client; none: self
+SYNC        18 → 19 1: an unfinished line, too                         bytes left in the ring
 =========== ======= ============================ ===================== =======================
+
+CONNECT has more words where they are needed: options (1: the window is a ring, 2: the name of the
+UART is not just a hint) and the name of a UART. Its answer brings, for a ring, the notification
+that is to be signalled when the server sleeps.
 
 A refusal has one word more, 0 unless named below, and behind it the sentence that explains it:
 CONNECT, SHMEM_TOO_LARGE: the largest size in bytes. SPAWN_SYNC, BIND_FAILED: a BindFailure.
@@ -25,7 +36,7 @@ A prompt and a line travel in the message, not in the window: a reader may give 
 and use its window for something else, and nothing may overwrite that.
 """
 
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from struct import Struct
 from typing import NamedTuple
 
@@ -38,6 +49,11 @@ PRINTF_MAX = WINDOW_MAX - 1
 """Longest formatted text: the seed's printf keeps one byte of the window for the final NUL."""
 TEXT_MAX = MSG_BYTES - 3 * 8
 """Longest text in a message, in bytes: what it holds behind three words."""
+PROMPT_MAX = MSG_BYTES - 4 * 8
+"""Longest prompt, in bytes."""
+RING_PAGES = 16
+"""Pages of a window that is a ring; any power of two up to this will do."""
+RING_MAX = RING_PAGES * PAGE_SIZE
 
 _LABEL_BITS = 52
 _LABEL_MASK = (1 << _LABEL_BITS) - 1
@@ -54,6 +70,46 @@ class Function(IntEnum):
     DISCONNECT = 8
     KILL = 10
     READ = 12
+    STATUS = 14
+    FOCUS = 16
+    SYNC = 18
+
+
+class Option(IntFlag):
+    """The second word of CONNECT."""
+
+    RING = 1
+    UART = 2
+    """The UART is asked for by name, and no other will do."""
+
+
+class Mode(IntFlag):
+    """How a client reads."""
+
+    LINE = 0
+    RAW = 1
+    SILENT = 2
+    """Nothing is shown of the line, as for a password."""
+    EVENTS = 4
+    """Gaining and losing the focus, and breaks, end the read."""
+
+
+class End(IntEnum):
+    """What a reader is given: a line or bytes, or news instead."""
+
+    DATA = 0
+    END_OF_FILE = 1
+    FOCUS_GAINED = 2
+    FOCUS_LOST = 3
+    BREAK = 4
+    RESIZED = 5
+
+
+class Owns(IntFlag):
+    """The flags of STATUS."""
+
+    FOCUS = 1
+    MAY_FOCUS = 2
 
 
 class Error(IntEnum):
@@ -74,6 +130,10 @@ class Error(IntEnum):
     MAY_NOT_KILL = 15
     READ_REPLACED = 16
     LINE_DOWN = 17
+    MAY_NOT_FOCUS = 18
+    NO_SUCH_UART = 19
+    NOT_A_CLIENT = 20
+    BROKEN_RING = 21
 
 
 class BindFailure(IntEnum):
@@ -131,7 +191,7 @@ def pages_of(size: int) -> int:
 
 def with_text(words: bytes, text: bytes) -> bytes:
     """A message body with text behind its words."""
-    return words + text[:TEXT_MAX]
+    return words + text[: MSG_BYTES - len(words)]
 
 
 def text_behind(data: bytes, words: int) -> bytes:

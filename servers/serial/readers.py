@@ -1,17 +1,22 @@
-"""Who waits for a line, what is typed meanwhile, and whose line it becomes.
+"""Whose the input is, what is kept of it for whom, and who is given what.
 
-One reader at a time, first come first served. Its prompt is shown when its turn comes, so that the
-prompts of those who wait do not mix with what is being typed. What arrives while nobody reads is
-kept, up to a bound; beyond it the bell rings and the rest is dropped and counted. A finished line
-stays here until somebody has really received it: a reader that died or gave up costs nobody a line.
+Input belongs to the client that has the focus. It goes to the first that reads; it is switched by
+the operator and by clients that may, and passes to the next reader when its owner leaves. What
+arrives while the owner does not read is kept, up to a bound: an owner that reads time and again is
+waited for, of one that does not the rest is dropped, counted and told. What its owner has left
+behind is the next one's: a reader that died or gave up costs nobody a line.
 """
 
-from collections import deque
 from typing import NamedTuple
 
-from caplab.servers.serial.lineedit import BELL, Ending, LineEditor
+from caplab.servers.serial.lineedit import Ending, LineEditor
+from caplab.servers.serial.protocol import End, Mode
+from caplab.servers.serial.screen import Screen
 
 TYPE_AHEAD_MAX = 4096
+"""Bytes of input kept for each client, and for nobody."""
+WAITED_FOR = 1.0
+"""Seconds after its last read for which the owner of the input is taken to read on."""
 
 
 class Reader(NamedTuple):
@@ -23,105 +28,258 @@ class Reader(NamedTuple):
     prompt: bytes
     deadline: float | None
     """Seconds on the server's clock after which nobody waits any more."""
+    mode: Mode = Mode.LINE
+    most: int = 0
+    """Bytes of a raw read."""
 
 
-class Line(NamedTuple):
-    """A finished line, or the end of the file."""
+class Got(NamedTuple):
+    """What a read comes to."""
 
     text: bytes
-    end_of_file: bool
+    end: End
+
+
+class Seat:
+    """A connected client, as far as input goes."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.typed = bytearray()
+        self.editor = LineEditor()
+        self.done: Got | None = None
+        """Finished, and not delivered yet."""
+        self.news: list[End] = []
+        self.read_at = float("-inf")
+        self.announced = False
+        """The user was told that it waits for input."""
 
 
 class Input:
-    """The reading half of the console."""
+    """The reading half of one console."""
 
-    def __init__(self, limit: int = TYPE_AHEAD_MAX) -> None:
-        self.readers: deque[Reader] = deque()
+    def __init__(self, screen: Screen, limit: int = TYPE_AHEAD_MAX) -> None:
+        self.readers: dict[int, Reader] = {}
+        """Who waits, in the order in which they came."""
+        self.seats: dict[int, Seat] = {}
+        self.focused: int | None = None
         self.dropped = 0
-        """Bytes typed that found no room."""
+        """Bytes of input that found no room, in all."""
+        self._untold = 0
+        self._screen = screen
         self._limit = limit
-        self._typed = bytearray()
-        self._editor = LineEditor()
-        self._line: Line | None = None
-        self._served: tuple[int, bytes] | None = None  # badge and prompt of the open line
+        self._nobodys = Seat("")
+        self._served: tuple[int, bytes] | None = None
+        """Badge and prompt of the line that stands open."""
 
-    def typed(self, data: bytes) -> bytes:
-        """Keep what was typed; the answer is what to show at once: the bell, if it was too much."""
-        room = self._limit - len(self._typed)
-        self._typed += data[:room]
-        lost = max(0, len(data) - room)
-        self.dropped += lost
-        return BELL if lost else b""
+    # -- clients -------------------------------------------------------------------------------
 
-    def ask(self, reader: Reader) -> Reader | None:
-        """Queue a reader. A client has one place: its earlier one is handed over and returned."""
-        for place, waiting in enumerate(self.readers):
-            if waiting.badge == reader.badge:
-                self.readers[place] = reader
-                return waiting
-        self.readers.append(reader)
-        return None
+    def join(self, badge: int, name: str) -> None:
+        """A client has connected; what one that connects again was given before stays its own."""
+        self.seats.setdefault(badge, Seat(name))
 
     def leave(self, badge: int) -> Reader | None:
-        """Free the place of a client that is gone."""
-        for reader in self.readers:
-            if reader.badge == badge:
-                self.readers.remove(reader)
-                return reader
-        return None
+        """A client is gone; its reader, should it still wait, is the caller's to tell."""
+        seat = self.seats.pop(badge, None)
+        reader = self.readers.pop(badge, None)
+        if seat is not None and self.focused == badge:
+            self.focused = self._served = None
+            self._screen.abandon()
+            _inherit(self._nobodys, seat)
+            self._pass_on()
+        return reader
+
+    def ask(self, reader: Reader, now: float) -> Reader | None:
+        """Queue a reader. A client has one place: its earlier one is handed over and returned."""
+        earlier = self.readers.get(reader.badge)
+        self.readers[reader.badge] = reader
+        self.seats[reader.badge].read_at = now
+        self._pass_on()
+        self._announce(reader.badge)
+        return earlier
 
     def leave_all(self) -> list[Reader]:
         """Free every place."""
-        gone = list(self.readers)
+        gone = list(self.readers.values())
         self.readers.clear()
         return gone
 
     def expired(self, now: float) -> list[Reader]:
         """Free the places of those whose time limit has passed."""
-        gone = [r for r in self.readers if r.deadline is not None and r.deadline <= now]
+        gone = [r for r in self.readers.values() if r.deadline is not None and r.deadline <= now]
         for reader in gone:
-            self.readers.remove(reader)
+            del self.readers[reader.badge]
         return gone
 
     def next_deadline(self) -> float | None:
         """When the first of the waiting gives up."""
-        return min((r.deadline for r in self.readers if r.deadline is not None), default=None)
+        limits = (r.deadline for r in self.readers.values() if r.deadline is not None)
+        return min(limits, default=None)
 
-    def step(self) -> tuple[bytes, Line | None]:
-        """Edit for the first reader: what to show, and the line when it is finished.
+    # -- focus ---------------------------------------------------------------------------------
 
-        The line is the first reader's until :meth:`taken` or, when it cannot be had,
-        :meth:`passed_over`.
+    def focus(self, badge: int) -> None:
+        """Give the input to a client that is connected."""
+        if badge == self.focused:
+            return
+        if self.focused is not None:
+            self._news(self.focused, End.FOCUS_LOST)
+        self._screen.abandon()
+        self._screen.note(f"input goes to {self.seats[badge].name}")
+        self._served = None
+        self._own(badge)
+
+    def _pass_on(self) -> None:
+        """Input that is nobody's becomes that of the first who reads."""
+        if self.focused is None and self.readers:
+            self._own(next(iter(self.readers)))
+
+    def _own(self, badge: int) -> None:
+        self.focused = badge
+        seat = self.seats[badge]
+        seat.announced = False
+        self._news(badge, End.FOCUS_GAINED)
+        if not (seat.typed or seat.done or seat.editor.text):
+            _inherit(seat, self._nobodys)
+
+    def _news(self, badge: int, what: End) -> None:
+        """What a client has not been told yet; gained and lost undo each other."""
+        news = self.seats[badge].news
+        undone = {End.FOCUS_LOST: End.FOCUS_GAINED, End.FOCUS_GAINED: End.FOCUS_LOST}.get(what)
+        if undone in news:
+            news.remove(undone)
+        elif what not in news:
+            news.append(what)
+
+    def _announce(self, badge: int) -> None:
+        """Tell the user of a reader that is not the one who types to it."""
+        seat = self.seats[badge]
+        if self.focused is not None and self.focused != badge and not seat.announced:
+            seat.announced = True
+            owner = self.seats[self.focused].name
+            self._screen.note(f"{seat.name} waits for input, which goes to {owner}")
+
+    # -- input ---------------------------------------------------------------------------------
+
+    def room(self, now: float) -> int:
+        """Bytes that may be taken from the device now; 0: not yet, its owner reads on."""
+        room = self._limit - len(self._owner().typed)
+        if room > 0:
+            return room
+        return self._limit if now >= self.waits_until() else 0
+
+    def waits_until(self) -> float:
+        """When an owner that has not read since is no longer waited for."""
+        return self._owner().read_at + WAITED_FOR
+
+    def typed(self, data: bytes) -> None:
+        """Keep what was typed; ring where there is no room."""
+        kept = self._owner().typed
+        room = max(0, self._limit - len(kept))
+        kept += data[:room]
+        if len(data) > room:
+            self._lose(len(data) - room)
+            self._screen.ring()
+
+    def happened(self, what: End) -> None:
+        """A break has come over the line, or the console's window has another size."""
+        if self.focused is not None:
+            self._news(self.focused, what)
+
+    def _owner(self) -> Seat:
+        return self._nobodys if self.focused is None else self.seats[self.focused]
+
+    def _lose(self, count: int) -> None:
+        if count > 0:
+            self.dropped += count
+            self._untold += count
+
+    def _tell_lost(self) -> None:
+        if self._untold:
+            self._screen.note(f"{self._untold} bytes that were typed found no room")
+            self._untold = 0
+
+    # -- delivery ------------------------------------------------------------------------------
+
+    def step(self) -> tuple[Reader, Got] | None:
+        """Edit for the owner: a reader, and what it is to be given.
+
+        That is the reader's until :meth:`taken` or, when it cannot be had, :meth:`passed_over`.
         """
-        if self._line is not None or not self.readers:
-            return b"", self._line if self.readers else None
-        shown = bytearray(self._turn(self.readers[0]))
-        while self._typed:
-            edit = self._editor.feed(bytes(self._typed))
-            del self._typed[: edit.used]
-            shown += edit.echo
-            if edit.ending is Ending.DISCARDED:
-                shown += self.readers[0].prompt
-            elif edit.ending is not None:
+        for reader in self.readers.values():
+            seat = self.seats[reader.badge]
+            if reader.mode & Mode.EVENTS and seat.news and seat.done is None:
+                seat.done = Got(b"", seat.news.pop(0))
+            if seat.done is not None and seat.done.end >= End.FOCUS_GAINED:
+                return reader, seat.done
+        owner = self.readers.get(self.focused) if self.focused is not None else None
+        if owner is None:
+            return None
+        self._tell_lost()
+        seat = self.seats[owner.badge]
+        if owner.mode & Mode.RAW:
+            self._raw(owner, seat)
+        elif seat.done is None:
+            self._edit(owner, seat)
+        return None if seat.done is None else (owner, seat.done)
+
+    def taken(self, badge: int) -> None:
+        """The reader has received what it was given."""
+        del self.readers[badge]
+        self.seats[badge].done = None
+
+    def passed_over(self, badge: int) -> None:
+        """The reader is gone: what it was given is its client's, or the next one's."""
+        reader, seat = self.readers.pop(badge), self.seats[badge]
+        if seat.done is not None and seat.done.end >= End.FOCUS_GAINED:
+            seat.news.insert(0, seat.done.end)
+            seat.done = None
+        elif seat.done is not None and reader.mode & Mode.RAW:
+            seat.typed[:0] = seat.done.text
+            seat.done = None
+
+    def _raw(self, reader: Reader, seat: Seat) -> None:
+        """As many bytes as there are, those of an unfinished line first."""
+        if seat.done is not None:
+            ended = {End.DATA: b"\r", End.END_OF_FILE: b"\x04"}[seat.done.end]
+            seat.typed[:0] = seat.done.text + ended
+            seat.done = None
+        seat.typed[:0] = seat.editor.take()
+        if seat.typed:
+            if self._served is not None:
+                self._screen.abandon()
                 self._served = None
-                self._line = Line(edit.line, edit.ending is Ending.END_OF_FILE)
-                break
-        return bytes(shown), self._line
+            text = bytes(seat.typed[: reader.most])
+            del seat.typed[: reader.most]
+            seat.done = Got(text, End.DATA)
 
-    def taken(self) -> None:
-        """The first reader has received the line."""
-        self.readers.popleft()
-        self._line = None
+    def _edit(self, reader: Reader, seat: Seat) -> None:
+        editor, echo = seat.editor, not reader.mode & Mode.SILENT
+        if self._served != (reader.badge, reader.prompt):
+            self._served = (reader.badge, reader.prompt)
+            self._screen.turn(reader.badge, reader.prompt + editor.shown(echo))
+        while seat.typed:
+            edit = editor.feed(bytes(seat.typed), echo)
+            del seat.typed[: edit.used]
+            self._lose(edit.lost)
+            if edit.ending is None:
+                self._screen.echo(edit.echo, reader.prompt + editor.shown(echo))
+                continue
+            self._screen.echo(edit.echo, b"")
+            self._screen.edited()
+            if edit.ending is Ending.DISCARDED:
+                self._screen.turn(reader.badge, reader.prompt)
+                continue
+            self._served = None
+            ended = edit.ending is Ending.END_OF_FILE
+            seat.done = Got(edit.line, End.END_OF_FILE if ended else End.DATA)
+            return
 
-    def passed_over(self) -> None:
-        """The first reader is gone; the line is the next one's."""
-        self.readers.popleft()
 
-    def _turn(self, reader: Reader) -> bytes:
-        """Show the prompt when the turn passes to another, below what stands there already."""
-        if self._served == (reader.badge, reader.prompt):
-            return b""
-        stands = self._served is not None and (self._served[1] or self._editor.text)
-        below = b"\r\n" if stands else b""
-        self._served = (reader.badge, reader.prompt)
-        return below + reader.prompt + self._editor.shown()
+def _inherit(heir: Seat, former: Seat) -> None:
+    """Give on what one client has left behind of its input."""
+    if heir.done is None:
+        heir.done, former.done = former.done, None
+    heir.editor.put_back(former.editor.take())
+    heir.typed[:0] = former.typed
+    former.typed.clear()

@@ -13,8 +13,9 @@ from caplab.pd.errors import CapError, SlotsExhausted
 from caplab.pd.objects import Endpoint
 from caplab.servers.serial import protocol
 from caplab.servers.serial.errors import NotEnoughMemory, ReadReplaced, SerialError
-from caplab.servers.serial.protocol import Function
-from caplab.servers.serial.readers import Input, Line, Reader
+from caplab.servers.serial.protocol import Function, Mode
+from caplab.servers.serial.readers import Got, Input, Reader
+from caplab.servers.serial.screen import Screen
 
 GRACE = 0.1
 """Seconds by which a place outlives its reader's time limit: the kernel must have told the reader
@@ -23,15 +24,18 @@ _ANSWER = protocol.answer_to(Function.READ)
 
 
 class Reading:
-    """The clients that wait for a line, and their answers. `put` shows bytes on the console."""
+    """The clients of one console that wait for input, and their answers.
 
-    def __init__(self, env: Env, put: Callable[[bytes], None]) -> None:
+    `show` sends what the screen has to show: a reader is answered when its echo is out.
+    """
+
+    def __init__(self, env: Env, screen: Screen, show: Callable[[], None]) -> None:
         self._env = env
-        self._put = put
-        self._input = Input()
+        self._show = show
+        self.input = Input(screen)
 
-    def begin(self, badge: int, prompt: bytes, limit: int) -> None:
-        """Let the caller wait for a line, `limit` - 1 milliseconds or, at 0, for ever.
+    def begin(self, badge: int, prompt: bytes, limit: int, mode: Mode, most: int) -> None:
+        """Let the caller wait for input, `limit` - 1 milliseconds or, at 0, for ever.
 
         Raises NotEnoughMemory when there is no slot for its Reply capability.
         """
@@ -42,50 +46,40 @@ class Reading:
             raise NotEnoughMemory from None
         except CapError:
             return  # it was sent, not called: nobody waits for an answer
-        replaced = self._input.ask(Reader(badge, slot, prompt, deadline))
+        reader = Reader(badge, slot, prompt, deadline, mode, most)
+        replaced = self.input.ask(reader, self._env.now())
         if replaced is not None:
             self._refuse(replaced, ReadReplaced())
 
-    def typed(self, data: bytes) -> None:
-        """Keep what was typed until somebody reads it."""
-        self._put(self._input.typed(data))
-
     def pump(self) -> None:
-        """Edit what was typed, and hand finished lines to who waits for one."""
-        while self._input.readers:
-            shown, line = self._input.step()
-            self._put(shown)
-            if line is None or not self._input.readers:
-                return
-            if self._deliver(self._input.readers[0], line):
-                self._input.taken()
+        """Edit what was typed, and hand out what is finished."""
+        while (found := self.input.step()) is not None:
+            reader, got = found
+            self._show()
+            if self._deliver(reader, got):
+                self.input.taken(reader.badge)
             else:
-                self._input.passed_over()
-
-    def next_timeout(self) -> float | None:
-        """Seconds until the first of those who wait gives up."""
-        deadline = self._input.next_deadline()
-        return None if deadline is None else max(0.0, deadline - self._env.now())
+                self.input.passed_over(reader.badge)
 
     def expire(self) -> None:
         """Free the places of those who have given up; the kernel has told them."""
-        for reader in self._input.expired(self._env.now()):
+        for reader in self.input.expired(self._env.now()):
             self._forget(reader)
 
     def leave(self, badge: int, why: SerialError) -> None:
         """Free a client's place; should it still wait, it is told why."""
-        reader = self._input.leave(badge)
+        reader = self.input.leave(badge)
         if reader is not None:
             self._refuse(reader, why)
 
     def leave_all(self, why: SerialError) -> None:
         """Free every place."""
-        for reader in self._input.leave_all():
+        for reader in self.input.leave_all():
             self._refuse(reader, why)
 
-    def _deliver(self, reader: Reader, line: Line) -> bool:
-        words = protocol.encode(_ANSWER, len(line.text), int(line.end_of_file))
-        return self._answer(reader, 0, protocol.with_text(words, line.text))
+    def _deliver(self, reader: Reader, got: Got) -> bool:
+        words = protocol.encode(_ANSWER, len(got.text), got.end)
+        return self._answer(reader, 0, protocol.with_text(words, got.text))
 
     def _refuse(self, reader: Reader, why: SerialError) -> None:
         self._answer(reader, *why.answer(Function.READ))

@@ -59,6 +59,7 @@ def test_the_smallest_manifest_gets_every_default(folder: Path) -> None:
                 "priority": 100,
                 "restart": None,
                 "cleanup": None,
+                "console": None,
                 "role": "client",
                 "path": [str(folder)],
                 "debug": False,
@@ -84,6 +85,12 @@ def test_every_key_reaches_the_boot_specification(folder: Path) -> None:
     assert hello["untyped"] == 16 << 10
     assert (hello["threads"], hello["role"], hello["faults"]) == (32, "client", "worker")
     assert (hello["debug"], worker["debug"]) == (True, False)
+    assert hello["console"] == {
+        "escapes": True,
+        "prefix": False,
+        "buffering": "write-back",
+        "focus": False,
+    }
     assert worker["run"] == {"module": "deep.module", "function": "start", "file": None}
     assert (worker["serves"], worker["role"]) == ("endpoint", "server")
     assert (spec["scheduler"], shell["priority"]) == ("strict", 100)

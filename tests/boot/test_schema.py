@@ -2,10 +2,8 @@
 
 from typing import Any
 
-import pytest
-
 from caplab.kernel.boot.manifest import check
-from caplab.kernel.boot.model import Keys, PdKeys, json_schema, not_built
+from caplab.kernel.boot.model import json_schema
 
 SYSTEM = (
     *("name", "semantics", "scheduler", "cleanup", "uarts", "irqs", "timers", "ranges", "cpus"),
@@ -41,14 +39,6 @@ def test_keys_of_ones_own_are_allowed_and_other_keys_are_not() -> None:
     for schema in (json_schema(), pd_schema()):
         assert schema["patternProperties"] == {"^x-": {}}
         assert schema["additionalProperties"] is False
-
-
-@pytest.mark.parametrize(("keys", "names"), [(Keys, SYSTEM), (PdKeys, PD)])
-def test_a_key_that_is_not_built_is_marked_so_for_editors(keys: Any, names: tuple[str]) -> None:
-    schema = json_schema() if keys is Keys else pd_schema()
-    for name in names:
-        refused = not_built(keys, name) is not None
-        assert ("not" in schema["properties"][name]) is refused, name
 
 
 def test_every_key_tells_an_editor_what_it_is_for() -> None:

@@ -33,10 +33,24 @@ def test_what_the_page_types_prints_what_the_page_shows(
 def test_every_block_is_a_file_or_a_command_and_each_manifest_is_used() -> None:
     assert not BLOCKS.others
     manifests = {name for name in BLOCKS.files if name.endswith(".yaml")}
+    manifests.remove("reading.yaml")  # somebody has to type: below
     assert manifests == {word for c in BLOCKS.commands for word in c.words if word in manifests}
     programs = {name for name in BLOCKS.files if name.endswith(".py")}
     used = re.findall(r"\./(\w+\.py)", "".join(BLOCKS.files.values()))
     assert programs == set(used)
+
+
+def test_a_line_a_password_and_a_key_are_read_as_the_page_says(folder: Path) -> None:
+    with System(folder / "reading.yaml") as system:
+        system.console.expect("your name: ")
+        system.console.send("Adx\x7fa\r")
+        system.console.expect("password: ")
+        system.console.send("secret\r")
+        system.console.expect(r"\r\n.*Ada has a password of 6 characters.")
+        system.console.expect("any key: ")
+        system.console.send("\x1b")
+        system.console.expect(re.escape(r"that was b'\x1b'."))
+        assert system.wait(timeout=20)["failed"] == []
 
 
 def test_a_server_that_cannot_be_spawned_is_told_as_the_page_says(folder: Path) -> None:

@@ -211,7 +211,8 @@ def test_clients_of_a_server_that_dies_are_told_at_once(boot: Boot) -> None:
 
 @pytest.mark.parametrize("how", ["SIGKILL", "SIGSTOP"])
 def test_a_line_is_read_by_the_survivor(boot: Boot, how: str) -> None:
-    """A reader that is killed or suspended keeps nobody from the next line."""
+    """A reader that is killed keeps nobody from the next line; of one that is suspended the
+    operator takes the input."""
     manifest = MANIFEST + "  second: {run: ./second.py, uses: {console: serial}}\n"
     reads = """
         with Serial.connect(endpoint) as out:
@@ -224,6 +225,8 @@ def test_a_line_is_read_by_the_survivor(boot: Boot, how: str) -> None:
         if how == "SIGSTOP":
             system.suspend(first)
             system.console.send("to the suspended\r")
+            system.console.expect(b"to the suspended\r\n")
+            assert system.focus("uart0", other)["focus"] == other
             system.console.expect(f"{other}> ".encode())
             system.console.send("hello\r")
             system.console.expect(f"{other} got hello".encode())

@@ -11,8 +11,10 @@ from caplab.servers.serial.badges import (
     BadgeAllocator,
     may_kill,
     number_of,
+    rights_of,
     well_formed,
 )
+from caplab.servers.serial.profile import Profile, profile
 
 
 def test_clients_start_at_two() -> None:
@@ -31,13 +33,23 @@ def test_no_number_is_given_twice_and_each_is_known(wishes: list[bool]) -> None:
 
 
 @pytest.mark.parametrize(
-    "badge", [0, PARENT_BADGE, NO_KILL, NO_KILL | 1, 1 << 33 | 2, 1 << 63 | 2, 255 << 56 | 3]
+    "badge", [0, PARENT_BADGE, NO_KILL, NO_KILL | 1, 1 << 36 | 2, 1 << 63 | 2, 255 << 56 | 3]
 )
 def test_a_badge_no_parent_mints_is_nobodys(badge: int) -> None:
     assert not well_formed(badge)
     allocator = BadgeAllocator()
     allocator.allocate()
     assert not allocator.allocated(badge)
+
+
+@given(st.booleans(), st.booleans(), st.booleans())
+def test_a_badge_says_what_the_console_key_of_a_manifest_says(a: bool, b: bool, c: bool) -> None:
+    console = {"escapes": a, "prefix": b, "focus": c}
+    badge = BadgeAllocator().allocate(may_kill=False, rights=rights_of(console))
+    assert well_formed(badge)
+    assert profile(badge, "", {}) == Profile("client 2", a, b, c)
+    assert profile(2, "hello", console) == Profile("hello", a, b, c)
+    assert rights_of(None) == 0
 
 
 def test_running_out_of_numbers_is_an_error_and_not_a_reuse(

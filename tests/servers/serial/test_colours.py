@@ -20,8 +20,8 @@ def test_the_colour_is_the_badge_modulo_24_and_not_the_right_to_kill(number: int
 
 
 def test_colour_stands_between_resets_and_can_be_off() -> None:
-    assert dressed(b"hi\n", 2, colour=True) == RESET + b"\x1b[33m" + b"hi\r\n" + RESET
-    assert dressed(b"hi\n", 2, colour=False) == b"hi\r\n"
+    assert dressed(b"hi\r\n", 2, colour=True) == RESET + b"\x1b[33m" + b"hi\r\n" + RESET
+    assert dressed(b"hi\r\n", 2, colour=False) == b"hi\r\n"
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_two_servers_cannot_have_one_device() -> None:
         ({"devices": []}, "MISSING", "add `uarts: [uart0]`"),
         ({"args": {"device": "uart7"}}, "MISSING", "no device 'uart7'"),
         ({"args": {"device": "server"}}, "NOT_A_DEVICE", "no device: name one of"),
-        ({"devices": ["uart0", "uart1"]}, "MISSING", "say which one is the console"),
+        ({"devices": ["uart1", "uart0"], "args": {"device": "uart2"}}, "MISSING", "'uart2'"),
     ],
 )
 def test_a_device_that_cannot_be_bound_is_error_12(

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from caplab.servers.serial.history import BYTES_MAX, LINES_MAX, History
 from caplab.servers.serial.lineedit import LINE_MAX, Ending, LineEditor
 
 
@@ -45,7 +46,7 @@ def test_editing_keys_change_the_line(keys: bytes, line: bytes) -> None:
 
 def test_erasing_takes_the_columns_of_what_it_erases() -> None:
     assert typed(b"a\x7f")[0] == b"a\b \b"
-    assert typed(b"\x01\x7f")[0] == b"^A" + b"\b \b" * 2
+    assert typed(b"\x14\x7f")[0] == b"^T" + b"\b \b" * 2
     assert typed("語\x7f".encode())[0] == "語".encode() + b"\b \b" * 2
     assert typed(b"ab\x15")[0] == b"ab" + b"\b \b" * 2
 
@@ -69,10 +70,87 @@ def test_what_follows_the_line_is_left_for_the_next() -> None:
 def test_a_line_has_a_longest_length_and_then_rings() -> None:
     echo, line, _ = typed(b"x" * (LINE_MAX + 2) + b"\r")
     assert line == b"x" * LINE_MAX
-    assert echo.count(b"\a") == 2
+    assert echo.count(b"\a") == 1
+    assert LineEditor().feed(b"x" * (LINE_MAX + 2)).lost == 2
 
 
-@given(st.lists(st.binary(min_size=1, max_size=8), max_size=12))
+KEYS = {
+    "left": (b"ab\x1b[Dc\r", b"acb"),
+    "left and right": (b"ab\x1b[D\x1b[Cc\r", b"abc"),
+    "home and end": (b"bc\x1b[Ha\x1b[Fd\r", b"abcd"),
+    "the other home and end": (b"bc\x1b[1~a\x1b[4~d\r", b"abcd"),
+    "those of an application's keypad": (b"bc\x1bOHa\x1bOFd\r", b"abcd"),
+    "delete": (b"abc\x01\x1b[3~\r", b"bc"),
+    "nothing to delete": (b"abc\x1b[3~\x1b[C\r", b"abc"),
+    "backspace in the middle": (b"abc\x02\x7f\r", b"ac"),
+    "a word in the middle": (b"one two three\x02\x02\x17\r", b"one two ee"),
+    "up to the cursor": (b"abc\x02\x15\r", b"c"),
+    "from the cursor on": (b"abc\x01\x06\x0b\r", b"a"),
+    "nothing left of the start": (b"\x1b[D\x7f\x17a\r", b"a"),
+    "a wide character": ("語x\x02\x02ä\r".encode(), "ä語x".encode()),
+    "a key that is not known": (b"a\x1b[24~b\x1b[1;5Pc\x1bqd\r", b"abcd"),
+    "an escape that was pressed": (b"ab\x1b\r", b"ab"),
+    "a sequence that is too long to be one": (b"\x1b[" + b"1" * 40 + b"\r", b"1" * 25),
+    "a broken character": (b"\xe4\xb8\r", b"\xe4\xb8"),
+    "a broken character, then text": (b"\xe4x\xc3\xa9\r", b"\xe4x\xc3\xa9"),
+}
+
+
+@pytest.mark.parametrize("keys", KEYS)
+def test_keys_move_the_cursor_and_edit_in_the_middle(keys: str) -> None:
+    typed_keys, line = KEYS[keys]
+    assert typed(typed_keys)[1] == line
+
+
+def test_editing_in_the_middle_is_shown_with_backspaces_alone() -> None:
+    assert typed(b"ac\x02b")[0] == b"ac\b" + b"bc\b"
+    assert typed(b"abc\x02\x02\x7f")[0] == b"abc\b\b" + b"\bbc \b\b\b"
+    assert typed(b"abc\x01\x0b")[0] == b"abc\b\b\b" + b"   \b\b\b"
+    assert typed(b"ab\x01\r")[0] == b"ab\b\bab\r\n"
+
+
+def test_the_history_is_leafed_through_and_what_was_begun_comes_back() -> None:
+    editor = LineEditor()
+    editor.feed(b"one\r")
+    editor.feed(b"two\r")
+    edit = editor.feed(b"thr\x1b[A\x1b[A")
+    assert editor.text == b"one"
+    assert edit.echo == b"thr" + b"\b \b" * 3 + b"two" + b"\b \b" * 3 + b"one"
+    assert editor.feed(b"\x1b[A").echo == b"\a"
+    editor.feed(b"\x0e\x0eee\x0e")
+    assert editor.text == b"three"
+    assert editor.feed(b"\x10\r").line == b"two"
+
+
+def test_a_history_has_no_blanks_no_repetitions_and_an_end() -> None:
+    history = History()
+    for line in (b"a", b"a", b" ", b"", b"b"):
+        history.add(line)
+    assert [history.older(b"") for _ in range(3)] == [b"b", b"a", None]
+    for number in range(1000):
+        history.add(b"%d" % number * 10)
+    kept = 0
+    while history.older(b"") is not None:
+        kept += 1
+    assert kept == LINES_MAX
+    for _ in range(40):
+        history.add(bytes([kept]) * 900)
+        kept += 1
+    assert sum(map(len, iter(lambda: history.older(b""), None))) <= BYTES_MAX
+
+
+def test_what_was_typed_before_stands_before_what_is_typed() -> None:
+    editor = LineEditor()
+    editor.feed(b"there")
+    editor.put_back(b"hello ")
+    assert editor.shown() == b"hello there"
+    assert editor.feed(b"\r").line == b"hello there"
+
+
+_KEYS = st.sampled_from([b"\x1b[A", b"\x1b[", b"D", b"\x02", b"\x7f", b"ab", "é語".encode(), b"\r"])
+
+
+@given(st.lists(st.binary(min_size=1, max_size=8) | _KEYS, max_size=12))
 def test_lines_do_not_depend_on_how_the_bytes_arrive(pieces: list[bytes]) -> None:
     def lines(chunks: list[bytes]) -> tuple[list[tuple[Ending, bytes]], bytes]:
         editor = LineEditor()
@@ -92,5 +170,5 @@ def test_lines_do_not_depend_on_how_the_bytes_arrive(pieces: list[bytes]) -> Non
 def test_erasing_everything_leaves_nothing(keys: bytes) -> None:
     editor = LineEditor()
     editor.feed(keys)
-    editor.feed(b"\x15")
+    editor.feed(b"\x05\x15")
     assert editor.text == b""

@@ -203,7 +203,7 @@ def test_a_client_that_may_not_kill_is_refused_and_prints_on(
 
 def test_a_badge_nobody_allocated_is_error_minus_1(parent: SerialParent) -> None:
     master = parent._master
-    for badge in (1, 1 << 32, 1 << 33 | 2, 255 << 56 | 2):
+    for badge in (1, 1 << 32, 1 << 36 | 2, 255 << 56 | 2):
         with pytest.raises(NoSuchClient) as info:
             Serial.connect(master.mint(badge))
         assert info.value.code == -1

@@ -1,0 +1,85 @@
+"""One UART, and all that is known of it: its screen, whose its input is, and if it is there."""
+
+from __future__ import annotations
+
+from caplab.pd.env import Env
+from caplab.pd.register import Break
+from caplab.servers.serial.device import Uart
+from caplab.servers.serial.errors import LineDown
+from caplab.servers.serial.protocol import End
+from caplab.servers.serial.reading import Reading
+from caplab.servers.serial.screen import Screen
+
+
+class Console:
+    """A UART that the server drives."""
+
+    def __init__(self, env: Env, uart: Uart, colour: bool) -> None:
+        self._env = env
+        self.uart = uart
+        self.screen = Screen(colour)
+        self.reading = Reading(env, self.screen, self.send)
+        self.up = True
+        """Its other end is open."""
+        self._masked = False
+        """Input waits in the device until there is room for it."""
+
+    @property
+    def name(self) -> str:
+        return self.uart.device.name
+
+    def interrupt(self) -> None:
+        """Something was typed, or the line is closed; after a word that may be another's, nothing
+        may have happened."""
+        self._masked = True
+        self._take_input()
+
+    def pump(self) -> None:
+        """Edit, answer readers, and send what is to be shown."""
+        if self._masked:
+            self._take_input()
+        self.reading.pump()
+        if self._masked and self.up and self.reading.input.room(self._env.now()):
+            self._take_input()
+            self.reading.pump()
+        self.send()
+
+    def send(self) -> None:
+        """Let the line have what the screen shows."""
+        data = self.screen.take()
+        if not data or not self.up:
+            return
+        try:
+            self.uart.device.write(data)
+        except OSError:
+            self.hang_up()
+
+    def next_timeout(self) -> float | None:
+        """Seconds until something is to be looked at without anybody's asking."""
+        limits = [self.reading.input.next_deadline()]
+        if self._masked and self.up:
+            limits.append(self.reading.input.waits_until())
+        known = [limit for limit in limits if limit is not None]
+        return max(0.0, min(known) - self._env.now()) if known else None
+
+    def hang_up(self) -> None:
+        """The line's end is closed: no interrupt is acknowledged any more, no reader waits."""
+        self.up = False
+        self.reading.leave_all(LineDown())
+
+    def _take_input(self) -> None:
+        room = self.reading.input.room(self._env.now())
+        if not self.up or not room:
+            return
+        try:
+            parts = self.uart.device.receive(room)
+        except (EOFError, OSError):
+            self.hang_up()
+            return
+        for part in parts:
+            if isinstance(part, bytes):
+                self.reading.input.typed(part)
+            else:
+                self.reading.input.happened(End.BREAK if isinstance(part, Break) else End.RESIZED)
+        self._masked = False
+        self.uart.irq.ack()
