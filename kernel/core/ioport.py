@@ -6,6 +6,7 @@ covers a row of ports that nobody else's does.
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from struct import Struct
 from typing import TYPE_CHECKING, Protocol
 
@@ -48,7 +49,7 @@ class Ports:
     def __init__(self) -> None:
         self.devices: list[Registers] = []
         self.issued: list[IOPort] = []
-        """The rows of ports that somebody has."""
+        """The rows of ports that somebody has, in order; there may be as many as ports."""
         self.refs = 0
 
     def device_at(self, port: int) -> Registers | None:
@@ -56,7 +57,19 @@ class Ports:
 
     def taken(self, first: int, last: int) -> bool:
         """Whether somebody has one of these ports."""
-        return any(one.first <= last and first <= one.last for one in self.issued)
+        at = bisect_right(self.issued, last, key=_first_of)
+        return at > 0 and self.issued[at - 1].last >= first
+
+    def free(self, row: IOPort) -> None:
+        """Nobody has the row any more; its devices are reset."""
+        del self.issued[bisect_right(self.issued, row.first, key=_first_of) - 1]
+        for device in self.devices:
+            if device.first <= row.last and row.first <= device.last:
+                device.reset()
+
+
+def _first_of(row: IOPort) -> int:
+    return row.first
 
 
 class IOPort:
@@ -83,16 +96,13 @@ def detach(k: Kernel, slot: Slot, cap: Cap, cause: Cause) -> None:
     found: IOPort | Ports = cap.obj
     found.refs -= 1
     if isinstance(found, IOPort) and found.refs == 0:
-        found.ports.issued.remove(found)
-        for device in found.ports.devices:
-            if device.first <= found.last and found.first <= device.last:
-                device.reset()
+        found.ports.free(found)
 
 
 def made(ports: Ports, first: int, last: int) -> Cap:
     """The capability to a row of ports that is free."""
     row = IOPort(ports, first, last)
-    ports.issued.append(row)
+    insort(ports.issued, row, key=_first_of)
     return Cap(ObjectType.IOPORT, row, Rights.ALL)
 
 

@@ -249,6 +249,19 @@ def test_ports_are_somebodys_only_once_and_free_again_when_the_capability_is_gon
     ok(issue(driver, 0x3F8, 0x3F8))
 
 
+def test_rows_of_ports_in_any_order_never_overlap() -> None:
+    _, driver = machine()
+    for slot, (first, last) in enumerate(((10, 19), (40, 40), (0, 4), (30, 39), (20, 29)), 30):
+        ok(issue(driver, first, last, slot))
+    for first, last in ((4, 5), (5, 10), (19, 19), (0, 0xFFFF), (25, 26), (40, 50)):
+        refused(Status.REVOKE_FIRST, issue, driver, first, last)
+    ok(driver.delete(34))
+    refused(Status.REVOKE_FIRST, issue, driver, 20, 30)
+    ok(issue(driver, 20, 29))
+    ok(issue(driver, 5, 9, 34))
+    ok(issue(driver, 41, 0xFFFF, 35))
+
+
 def test_ports_that_are_none_are_refused() -> None:
     _, driver = machine()
     driver.alloc(ObjectType.NOTIFICATION, BELL)

@@ -7,6 +7,7 @@ from sources import Source, sources
 CODE = sources("kernel/core", "kernel/root")
 ALLOWED = {
     "__future__",
+    "bisect",
     "collections",
     "collections.abc",
     "hashlib",

@@ -16,7 +16,7 @@ from caplab.pd.sel4rpc import (
     RpcMemory,
     RpcMessage,
 )
-from family import AT, FRAME, NTFN, UNTYPED, left, refused, refused_with, serving
+from family import AT, FRAME, MACHINE, NTFN, UNTYPED, left, refused, refused_with, serving
 from threaded_system import ThreadedSystem
 
 # -- memory --------------------------------------------------------------------------------------
@@ -202,6 +202,32 @@ def test_the_death_of_a_child_gives_its_memory_back(system: ThreadedSystem) -> N
     assert left(system) == whole
     sibling.memory(15, address=AT)
     sibling.memory(21)
+
+
+def test_wherever_a_child_is_killed_all_it_had_is_the_parents_again() -> None:
+    def asks(env: Env) -> None:
+        rpc = RpcClient(env.endpoint("parent"))
+        loan = rpc.memory(14, address=AT)
+        rpc.irq(3)
+        rpc.ioport(TIMER_PORT, TIMER_PORT + 15)
+        rpc.memory(21)
+        rpc.free(loan)
+        rpc.memory(15, address=AT)
+        env.notification().wait()
+
+    for calls in range(1, 13):
+        parent = {"name": "parent", "main": serving(), "serves": "endpoint", "role": "server"}
+        parent |= {"devices": ["irqs", "ioports", "ranges"]}
+        child = {"name": "child", "main": asks, "uses": {"parent": "parent"}}
+        arms = [{"pd": "child", "action": "kill", "how": "9", "after": calls}]
+        sibling = {"name": "sibling", "uses": {"parent": "parent"}}
+        with ThreadedSystem(parent, child, sibling, uarts=(), arms=arms, **MACHINE) as system:
+            system.until(lambda pd=system.root.latest["child"]: pd.state == "dead")
+            rpc = RpcClient(system.env("sibling").endpoint("parent"))
+            rpc.memory(15, address=AT)
+            rpc.memory(21)
+            rpc.irq(3)
+            rpc.ioport(TIMER_PORT, TIMER_PORT + 15)
 
 
 # -- interrupts and ports ------------------------------------------------------------------------
