@@ -36,7 +36,7 @@ def test_a_full_destination_slot_is_told_and_nothing_is_lost(
 ) -> None:
     env, whole = child.env, left(system)
     full = env.notification().slot
-    request = RpcMessage(memory=RpcMemory(address=AT, size_bits=15, type=UNTYPED))
+    request = RpcMessage(memory=RpcMemory(address=AT, size_bits=12, type=UNTYPED))
     for root, slot, depth in ((0, full, 64), (0, 5000, 64), (full, 1, 4), (0, 1, 9)):
         refused_with(
             Status.DELETE_FIRST, lambda r=root, s=slot, d=depth: child.call(request, r, s, d)

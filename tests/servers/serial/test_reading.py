@@ -58,6 +58,16 @@ def test_a_line_is_edited_echoed_and_delivered(a: Client, uart: Uart) -> None:
     assert uart.read_all() == b"$ hellp\b \bo\r\n"
 
 
+def test_an_interrupt_by_hand_that_means_nothing_does_no_harm(
+    system: ThreadedSystem, a: Client, uart: Uart
+) -> None:
+    line = a.asks("$ ")
+    for _ in range(3):
+        assert system.operate(op="irq", irq=0)["pd"] == "serial"
+    uart.type(b"still here\r")
+    assert line.result(PATIENCE) == "still here"
+
+
 def test_the_attribute_is_the_prompt_when_none_is_given(a: Client, uart: Uart) -> None:
     a.out.prompt = "> "
     line = a.hand.begin(lambda env: a.out.read_line())
