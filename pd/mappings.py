@@ -1,9 +1,10 @@
 """What a PD has open of memory objects, so that it can let go of what is taken from it.
 
 The kernel says with a flag in an answer that a memory object was withdrawn (`AnswerFlag`), and the
-stub that reads the answer calls `obey` before its caller sees it. A `Window` is empty from then on; over what
-`multiprocessing.shared_memory.SharedMemory` has mapped nothing is mapped, so that a touch is a
-memory fault, as it is for a traced PD. A mapping that a program makes itself, by a descriptor, is
+stub that reads the answer calls `obey` before its caller sees it. A `Window` is empty from then
+on; over what `multiprocessing.shared_memory.SharedMemory` has mapped nothing is mapped, so that a
+touch is a memory fault, as it is for a traced PD. A mapping that a program makes itself, by a
+descriptor, is
 its own affair.
 """
 
