@@ -4,8 +4,7 @@ The kernel says with a flag in an answer that a memory object was withdrawn (`An
 stub that reads the answer calls `obey` before its caller sees it. A `Window` is empty from then
 on; over what `multiprocessing.shared_memory.SharedMemory` has mapped nothing is mapped, so that a
 touch is a memory fault, as it is for a traced PD. A mapping that a program makes itself, by a
-descriptor, is
-its own affair.
+descriptor, is its own affair.
 """
 
 from __future__ import annotations
