@@ -110,9 +110,9 @@ class Mailbox:
             slots += [one.reply for one in self._awaiting.pop(tid, ())]
             self.partial.pop(tid, None)
             self.returns.pop(tid, None)
+            slots += [slot for message in dead for slot in message.caps]
         for slot in slots:
-            self.env.cnode.delete_slot(slot)
-            self.env.slots.free(slot)
+            self._empty(slot)
         return tid
 
     # -- messages that wait -----------------------------------------------------------------------
@@ -159,10 +159,23 @@ class Mailbox:
             unreturned_to = [one for kept in self._awaiting.values() for one in kept]
             pairs: list[tuple[Incoming | Awaiting, int]] = [(one, unheard) for one in self.aside]
             pairs += [(one, unreturned) for one in unreturned_to if unreturned]
+            dead = list(self.aside)
             self.aside.clear()
             self._awaiting.clear()
-        for message, code in pairs:
-            self.answer(message, wire.label(wire.ERROR, code))
+        for one, code in pairs:
+            self.answer(one, wire.label(wire.ERROR, code))
+        for message in dead:
+            self.drop(message)
+
+    def drop(self, message: Incoming) -> None:
+        """Nobody will have the capabilities that came with a message."""
+        for slot in message.caps:
+            self._empty(slot)
+        message.caps = ()
+
+    def _empty(self, slot: int) -> None:
+        self.env.cnode.delete_slot(slot)
+        self.env.slots.free(slot)
 
     def _save(self, message: Incoming) -> bool:
         """SaveCaller; false when nobody waits any more, or there is no slot for it."""

@@ -148,11 +148,12 @@ class Receiver(Sender):
             extended = message.head.kind is Kind.EXTENDED
             if extended != (kind is Kind.EXTENDED):
                 box.partial.pop(message.sender, None)
-                self._refuse(box, message, ENOIPC)
-                return -ENOIPC
+                waits = self._refuse(box, message, ENOIPC)
+                return -ENOIPC if waits else None
             if extended and not self._gather(box, message, len(buffer)):
                 return None
             if not self._accepted(box, message):
+                box.drop(message)
                 return None
             stamped = None if self.strict and sender is not None else message.sender
             self._load(message.data, Kind.FULL in (kind, message.head.kind), stamped)
@@ -200,6 +201,7 @@ class Receiver(Sender):
         if head is None or head.op not in _ASKING or not wire.well_formed(head, len(answer.data)):
             self._refuse(box, message, ENOSYS)
         elif head.op == wire.FETCH:
+            box.drop(message)
             self._hand_on(box, message)
         elif not head.kind & allowed_by(answer.badge):
             self._refuse(box, message, ENOCAP)
@@ -207,11 +209,10 @@ class Receiver(Sender):
             return message
         return None
 
-    def _refuse(self, box: Mailbox, message: Incoming, code: int) -> None:
-        for slot in message.caps:
-            self.env.cnode.delete_slot(slot)
-            self.env.slots.free(slot)
-        box.answer(message, wire.label(wire.ERROR, code))
+    def _refuse(self, box: Mailbox, message: Incoming, code: int) -> bool:
+        """Tell a sender why its message is not received; false when it has given up meanwhile."""
+        box.drop(message)
+        return box.answer(message, wire.label(wire.ERROR, code))
 
     def _accepted(self, box: Mailbox, message: Incoming) -> bool:
         """Tell a sender that its message was received; false when it has given up meanwhile.
@@ -252,6 +253,7 @@ class Receiver(Sender):
         have = len(got) - wire.SHORT.size
         if have < min(head.size, room):
             box.partial[sender] = got
+            box.drop(message)
             box.answer(message, wire.label(wire.CONTINUE, 0, have))
             return False
         message.data = bytes(got)

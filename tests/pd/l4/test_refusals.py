@@ -21,6 +21,7 @@ from caplab.pd.l4 import (
     L4Error,
     L4Thread,
     check,
+    wire,
 )
 from caplab.pd.l4.numbers import thread_id
 from l4_system import Member, l4_system
@@ -237,3 +238,54 @@ def test_a_sender_cannot_choose_its_id() -> None:
             a.begins(forge)
             assert server.does(lambda l4, f=from_: (l4.receive(f), l4.get_sender())) == (0, a.tid)
             server.does(lambda l4: l4.ipc_return(0))
+
+
+def test_capabilities_that_nobody_will_have_leave_no_slot_behind() -> None:
+    """Of messages that are refused, given up, set aside by a dead thread, or mere pieces."""
+    with l4_system("a", "b", "server") as (a, b, server):
+        page = a.does(lambda l4: l4.env.memory())
+        to = server.tid
+
+        def raw(label: int, body: bytes) -> Any:
+            def do(l4: L4Thread) -> int:
+                return l4.env.endpoint("the-server").call(label, body, caps=[page]).label
+
+            return do
+
+        def take(l4: L4Thread) -> int:
+            l4.takes_caps = True
+            return l4.receive_extended(b.tid, bytearray(2048), timeout=1)
+
+        wants = server.begins(take)
+        used = server.l4.env.slots.used()
+        piece = wire.label(wire.SEND | Kind.EXTENDED, 2048)
+        for label in (5, wire.label(wire.FETCH)):
+            assert a.begins(raw(label, b"")).result(5)
+        a.begins(lambda l4: l4.send(to, 1, caps=[page], timeout=0.5))
+        server.system.until(lambda: server.l4.box.aside)
+        server.system.advance(0.5)
+        server.system.advance(0.5)
+        assert wants.result(5) == -ETIMEDOUT
+        again = server.begins(lambda l4: l4.receive_extended(L4_ANYTHREAD, bytearray(9), timeout=1))
+        sent = a.begins(raw(piece, bytes(960)))
+        assert sent.result(5) == wire.label(wire.ACCEPTED)
+        assert again.result(5) == 0
+        (kept,) = server.does(lambda l4: l4.slots)
+        assert server.does(lambda l4: l4.env.slots.used()) <= used + 1, kept
+
+
+def test_capabilities_of_a_dead_thread_s_message_go_with_it() -> None:
+    with l4_system("a", "b", "server") as (a, b, server):
+        page = a.does(lambda l4: l4.env.memory())
+
+        def take(l4: L4Thread) -> int:
+            l4.takes_caps = True
+            return l4.receive(b.tid)
+
+        wants = server.begins(take)
+        a.begins(lambda l4: l4.send(server.tid, 1, caps=[page]))
+        server.system.until(lambda: server.l4.box.aside)
+        a.dies()
+        b.begins(lambda l4: l4.send(server.tid, 1))
+        assert wants.result(5) == 0
+        assert server.does(lambda l4: l4.env.slots.used()) == 1, "the slot for the next capability"
