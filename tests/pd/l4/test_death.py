@@ -123,6 +123,7 @@ def test_what_a_dead_thread_sent_is_never_received() -> None:
         a.dies()
         c.begins(lambda l4: l4.send(server.tid, 1))
         assert waiting.result(5) == 0
+        assert [one.sender for one in server.l4.box.aside] == [b.tid]
         assert server.does(lambda l4: (l4.receive(), l4.get_sender())) == (0, b.tid)
         assert server.does(lambda l4: l4.receive(timeout=0)) == -ETIMEDOUT
         assert not server.does(lambda l4: l4.env.slots.used())
@@ -231,15 +232,19 @@ VERBS = {
 @pytest.mark.parametrize("kinds", [Kind.SHORT, Kind.FULL | Kind.EXTENDED, Kind(0)])
 def test_a_capability_may_allow_some_kinds_of_ipc_alone(kinds: Kind) -> None:
     """A parent shares its endpoint with a child; what the child may not do is never received."""
+    ids: list[int] = []
     go: queue.SimpleQueue[None] = queue.SimpleQueue()
-    told: queue.SimpleQueue[tuple[Kind, int, int]] = queue.SimpleQueue()
+    told: queue.SimpleQueue[tuple[Kind, int]] = queue.SimpleQueue()
 
     def child(env: Env) -> None:
         l4 = L4Thread(env)
+        ids.append(l4.tid)
         to = l4.thread_id("parent")
         for kind, send in VERBS.items():
             go.get(timeout=10)
-            told.put((kind, send(l4, to), l4.tid))
+            told.put((kind, send(l4, to)))
+        go.get(timeout=10)
+        VERBS[Kind.SHORT](l4, l4.thread_id("again"))
 
     with l4_system("parent", parent={"rdes": ["pd"]}) as (parent,):
         parent.system.programs(child=child)
@@ -247,6 +252,7 @@ def test_a_capability_may_allow_some_kinds_of_ipc_alone(kinds: Kind) -> None:
         def make(l4: L4Thread) -> None:
             made = l4.env.rde("pd").create("child", "./child.py", untyped=0)
             l4.share(made, "parent", kinds)
+            l4.share(made, "again")
             made.start()
 
         parent.does(make)
@@ -254,14 +260,16 @@ def test_a_capability_may_allow_some_kinds_of_ipc_alone(kinds: Kind) -> None:
             done = parent.begins(lambda l4, kind=kind: receive(l4, kind))
             go.put(None)
             if kind not in kinds:
-                assert told.get(timeout=5)[:2] == (kind, -ENOCAP)
+                assert told.get(timeout=5) == (kind, -ENOCAP)
                 parent.system.advance(1)
                 assert done.result(5) == -ETIMEDOUT, "who may not be heard is not heard"
                 continue
             assert done.result(5) == 0
-            *sent, tid = told.get(timeout=5)
-            assert sent == [kind, 0]
-            assert parent.does(lambda l4: l4.get_sender()) == tid
+            assert told.get(timeout=5) == (kind, 0)
+            assert parent.does(lambda l4: l4.get_sender()) == ids[0]
+        go.put(None)
+        assert parent.begins(lambda l4: l4.receive()).result(5) == 0
+        assert parent.does(lambda l4: l4.get_sender()) == ids[0], "by whichever capability"
 
 
 def receive(l4: L4Thread, kind: Kind) -> int:

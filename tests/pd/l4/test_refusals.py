@@ -75,7 +75,8 @@ def test_one_call_does_all_kinds_of_ipc() -> None:
         assert b.does(lambda l4: l4.receive()) == 0
         assert b.does(lambda l4: l4.ipc_return(3)) == 0
         assert both.result(5) == 0
-        assert a.does(lambda l4: l4.ipc(a.tid, a.tid)) == -EINVAL
+        for from_ in (a.tid, b.tid):
+            assert a.does(lambda l4, from_=from_: l4.ipc(a.tid, from_)) == -EINVAL
         assert a.does(lambda l4: l4.ipc(L4_NILTHREAD, b.tid, Kind.EXTENDED, b"")) == -EINVAL
 
 
