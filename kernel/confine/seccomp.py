@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from caplab.kernel.confine.libc import PR_SET_NO_NEW_PRIVS, Libc
-from caplab.kernel.confine.seccomp_rules import Check, Rule
+from caplab.kernel.confine.seccomp_rules import DONE, Check, Rule
 from caplab.kernel.confine.seccomp_tables import ARCHITECTURES, X32_BIT, Architecture, numbers
 
 ALLOW = 0x7FFF0000
@@ -87,7 +87,8 @@ def _lines(number: int, rule: Rule, otherwise: int) -> list[Instruction]:
     body: list[Instruction] = []
     for check in rule.checks:
         body += _check(check, otherwise)
-    body.append(Instruction(RETURN, 0, 0, ERROR | rule.error if rule.error else ALLOW))
+    refusal = ERROR | (0 if rule.error == DONE else rule.error)
+    body.append(Instruction(RETURN, 0, 0, refusal if rule.error else ALLOW))
     return [Instruction(JUMP_EQUAL, 0, len(body), number), *body]
 
 

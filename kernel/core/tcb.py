@@ -245,7 +245,9 @@ def set_space(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Blocks:    until the old root is empty, where this destroys it
     Errors:    TRUNCATED_MESSAGE, ILLEGAL_OPERATION (not a CNode, the guard does not fit, or the
         TCB has ended)
-    Differs:   there is no page table: vspace_root may be any capability, and is ignored
+    Differs:   there is no page table: vspace_root may be any capability, and is ignored. A memory
+        fault can be mended only in a PD that had a fault handler when it started: of any other the
+        handler is told, and the process has ended
     """
     words = message.words(caller, 3)
     if isinstance(words, Result):

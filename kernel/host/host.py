@@ -33,6 +33,7 @@ from caplab.kernel.host.paging import Paging
 from caplab.kernel.host.processes import NEVER_RAN, Fault, Processes
 from caplab.kernel.host.record import Recorder
 from caplab.kernel.host.segments import Segments
+from caplab.kernel.host.seldom import Seldom
 from caplab.kernel.host.trace import Tracer
 
 HANGUP_GRACE = 0.25
@@ -73,6 +74,7 @@ class Host:
         self._pids = outside.system_pids(zygote_pid)
         self._since = time.time()
         self._booted = False
+        self._short = Seldom()
         self.ending = False
         """Set by the teardown: from then on it is no news that something ends."""
         address = f"ipc://{run_dir}/kernel.sock"
@@ -245,7 +247,7 @@ class Host:
         try:
             self.segments.create(effect)
         except OSError as error:
-            print(f"kernel: no memory object {effect.name}: {error}", file=sys.stderr)
+            self._short.say(f"no memory object {effect.name}: {error}")
 
     def _line_exited(self, number: int, status: int) -> None:
         self.lines.exited(number)

@@ -25,6 +25,7 @@ from caplab.kernel.confine.seccomp_tables import ARCHITECTURES, X32_BIT, Archite
 from children import in_child
 
 DENIED = ERROR | errno.EPERM
+PRETENDED = ERROR
 ME = 4242
 both = pytest.mark.parametrize("machine", sorted(ARCHITECTURES))
 
@@ -69,7 +70,7 @@ class Machine:
         """What happens at a call: the strictest of what the filters say."""
         at = self.architecture.audit if audit is None else audit
         verdicts = [interpret(code, number, at, arguments) for code in self._filters]
-        order = (KILL_PROCESS, DENIED, ERROR | errno.ENOSYS, ALLOW)
+        order = (KILL_PROCESS, DENIED, ERROR | errno.ENOSYS, PRETENDED, ALLOW)
         return min(verdicts, key=order.index)
 
     def call(self, name: str, *arguments: int) -> int:
@@ -232,7 +233,8 @@ def test_threads_are_made_and_processes_and_namespaces_are_not(machine: str) -> 
         ("prlimit64", (0, 7), ALLOW),
         ("prlimit64", (ME, 7), ALLOW),
         ("prlimit64", (ME - 1, 7), DENIED),
-        ("sched_setscheduler", (0, 0), ALLOW),
+        ("sched_setscheduler", (0, 0), PRETENDED),
+        ("sched_setscheduler", (ME - 1, 0), PRETENDED),
         ("setsockopt", (4, 1, 20), ALLOW),  # SO_RCVTIMEO
         ("setsockopt", (4, 1, 7), DENIED),  # SO_SNDBUF
         ("setsockopt", (4, 1, 33), DENIED),  # SO_RCVBUFFORCE
@@ -307,6 +309,19 @@ def test_an_unknown_processor_has_no_filters_and_says_so() -> None:
 installed = pytest.mark.skipif(
     not Seccomp(Libc()).available(), reason="this host has no seccomp filters"
 )
+
+
+@installed
+def test_a_policy_is_said_to_be_set_and_is_not_set() -> None:
+    filters = Seccomp(Libc())
+
+    def body() -> int:
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        filters.install(rules(os.getpid()), all_threads=False)
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        return os.sched_getscheduler(0)
+
+    assert in_child(body).value == os.SCHED_BATCH
 
 
 @installed
