@@ -14,7 +14,7 @@ from typing import NamedTuple
 import psutil
 
 from caplab.kernel.boot.system import System
-from caplab.scripts.bench.children import PATIENCE, Children, hear
+from caplab.scripts.bench.children import PATIENCE, Children, compiled, hear
 from caplab.scripts.bench.rounds import ROUNDS, Case, Setup
 from caplab.scripts.bench.rows import Goal, Pair
 
@@ -109,7 +109,7 @@ def pss(pids: Sequence[int]) -> float:
 
 @contextmanager
 def boots() -> Iterator[Case]:
-    with TemporaryDirectory(prefix="cl-bench-") as folder:
+    with TemporaryDirectory(prefix="cl-bench-") as folder, compiled():
         case = Boots(Path(folder))
         case.round(False)  # reads every file once, writes what Python compiles
         yield case

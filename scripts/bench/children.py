@@ -4,7 +4,8 @@ import os
 import select
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +13,21 @@ from caplab.kernel.host.errors import HostError
 
 PATIENCE = 30.0
 """Seconds within which a process says what is expected of it, however slow the machine."""
+
+
+NOT_KEPT = "PYTHONDONTWRITEBYTECODE"
+
+
+@contextmanager
+def compiled() -> Iterator[None]:
+    """Whoever is started here keeps what Python compiles, as without further ado everybody does;
+    else one would time the compiler, on whichever side has more modules that are not installed."""
+    told = os.environ.pop(NOT_KEPT, None)
+    try:
+        yield
+    finally:
+        if told is not None:
+            os.environ[NOT_KEPT] = told
 
 
 class Children:

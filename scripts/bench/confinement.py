@@ -19,7 +19,7 @@ import psutil
 from caplab.kernel.boot.system import System
 from caplab.kernel.host.errors import HostError
 from caplab.scripts.bench import boot, siege, stage
-from caplab.scripts.bench.children import PATIENCE
+from caplab.scripts.bench.children import PATIENCE, compiled
 from caplab.scripts.bench.rounds import ROUNDS, Case, Setup
 from caplab.scripts.bench.rows import Goal, Pair
 from caplab.scripts.bench.stage import Beside, Caller, Place
@@ -100,7 +100,7 @@ def seconds_to_end(kernel: int, expected: int) -> float:
 
 @contextmanager
 def starts(members: int = boot.MEMBERS) -> Iterator[Case]:
-    with TemporaryDirectory(prefix="cl-bench-") as folder:
+    with TemporaryDirectory(prefix="cl-bench-") as folder, compiled():
         case = Starts(Path(folder), members)
         case.round(False)  # reads every file once
         yield case

@@ -1,5 +1,8 @@
 """What caplab is compared with does the work it claims to do."""
 
+import os
+import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from threading import Thread
@@ -9,6 +12,7 @@ import pytest
 import zmq
 
 from caplab.scripts.bench import operations, relay, rendezvous, sampling
+from caplab.scripts.bench.children import PATIENCE, Children, compiled, hear
 from caplab.scripts.bench.hoarders import lasting
 from caplab.scripts.bench.sampling import BODY, counted, p50, p99, sampled
 from caplab.servers.calc import client_Calc
@@ -168,3 +172,14 @@ def test_every_way_of_asking_for_the_operation_adds_and_carries_the_same_bytes()
         answer = env.endpoint("raw").call(0, request)
         assert frames[0] == frames[-1]
         assert answer.words == (42,)
+
+
+def test_who_is_started_for_a_start_to_be_timed_keeps_what_python_compiles(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = "import os; print(os.environ.get('PYTHONDONTWRITEBYTECODE', 'nothing'))"
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    with compiled(), Children() as children:
+        child = children.start([sys.executable, "-c", told])
+        assert hear(child, time.monotonic() + PATIENCE) == "nothing"
+    assert os.environ["PYTHONDONTWRITEBYTECODE"] == "1"
