@@ -19,7 +19,7 @@ from caplab.kernel.abi import (
     Status,
 )
 from caplab.pd import invocations
-from caplab.pd.errors import NotEnoughMemory, SlotsExhausted, refusal
+from caplab.pd.errors import CapError, NotEnoughMemory, SlotsExhausted, refusal
 from caplab.pd.objects import Capability
 from caplab.pd.sel4rpc.errors import NoSuchCookie, RpcError
 from caplab.pd.sel4rpc.ranges import Part, Ranges
@@ -70,7 +70,7 @@ class Lender:
     def ranges(self) -> Ranges:
         """The device memory, looked up when it is first asked for."""
         if self._ranges is None:
-            self._ranges = Ranges(self._env)
+            self._ranges = Ranges(self._env, lambda cookie: self.loans.__delitem__(cookie))
         return self._ranges
 
     def lend(self, kind: int, size_bits: int, address: int, badge: int) -> tuple[int, int]:
@@ -89,6 +89,7 @@ class Lender:
             self._env.slots.free(slot)
             raise
         self._last += 1
+        part.cookie = self._last
         self.loans[self._last] = Loan(self._last, badge, part, not address)
         if not address:
             self._of_size.setdefault(bits, deque()).append(self._last)
@@ -112,10 +113,17 @@ class Lender:
         What a child had passed on to others stays theirs.
         """
         mine = [one for one in self.loans.values() if badge is None or one.badge == badge]
-        over = [one for one in mine if self.ranges.is_free(one.part)]
+        over = [one for one in mine if self._is_free(one.part)]
         for loan in over:
             self._over(loan)
         return len(over)
+
+    def _is_free(self, part: Part) -> bool:
+        """Whether nothing is left of a loan; nor is there when somebody revoked its untyped."""
+        try:
+            return self.ranges.is_free(part)
+        except CapError:
+            return True
 
     # -- where it comes from ---------------------------------------------------------------------
 
@@ -124,8 +132,6 @@ class Lender:
             text = f"{address:#x} is no address for {1 << want.bits} bytes"
             raise RpcError.of(Status.ALIGNMENT_ERROR, text)
         part = self.ranges.take(address, want.bits)
-        # Whoever had it before has deleted it, or it would not have been given.
-        self.loans = {key: one for key, one in self.loans.items() if one.part is not part}
         try:
             self._make(part, want)
         except BaseException:
@@ -134,10 +140,7 @@ class Lender:
         return part
 
     def _anywhere(self, want: Want) -> Part:
-        free = self._free.get(want.bits)
-        if free:
-            return self._made(free.pop(), want)
-        part = self._of_the_oldest(want)
+        part = self._kept(want) or self._of_the_oldest(want)
         if part is not None:
             return part
         try:
@@ -145,25 +148,29 @@ class Lender:
         except (NotEnoughMemory, SlotsExhausted):
             if not self._scrape():
                 raise
+        return self._kept(want) or self._new(want)
+
+    def _kept(self, want: Want) -> Part | None:
+        """One of the free untypeds of this size; one that is gone, or refuses, is let go of."""
         free = self._free.get(want.bits)
-        return self._made(free.pop(), want) if free else self._new(want)
+        while free:
+            part = free.pop()
+            if not self._retype(part, want):
+                return part
+            Capability(self._env, part.slot).delete()
+        return None
 
     def _of_the_oldest(self, want: Want) -> Part | None:
         """The untyped of the oldest loan of this size, if that is over."""
         waiting = self._of_size.get(want.bits)
-        while waiting:
-            loan = self.loans.get(waiting[0])
-            if loan is None:
-                waiting.popleft()
-                continue
-            answer = self._retype(loan.part, want)
-            if answer:
-                waiting.rotate(-1)
-                return None
-            waiting.popleft()
-            del self.loans[loan.cookie]
-            return loan.part
-        return None
+        if not waiting:
+            return None
+        part = self.loans[waiting[0]].part
+        if self._retype(part, want):
+            waiting.rotate(-1)
+            return None
+        del self.loans[waiting.popleft()]
+        return part
 
     def _new(self, want: Want) -> Part:
         bits = max(want.bits, UNTYPED_BITS_MIN)
@@ -208,6 +215,7 @@ class Lender:
         if not loan.anywhere:
             self.ranges.give_back(loan.part)
             return
+        self._of_size[loan.part.bits].remove(loan.cookie)
         free = self._free.setdefault(loan.part.bits, [])
         if len(free) < KEPT:
             free.append(loan.part)

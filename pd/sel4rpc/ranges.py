@@ -5,6 +5,7 @@ What seL4's allocman does with its trees of untypeds. Halves that are both free 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from caplab.kernel.abi import ObjectType, Status
@@ -26,7 +27,8 @@ class Part:
         self.bits = bits
         self.above = above
         self.halves: tuple[Part, ...] = ()
-        self.lent = False
+        self.cookie = 0
+        """Of its loan; 0 when it is nobody's."""
 
     def covers(self, address: int) -> bool:
         return self.address <= address < self.address + (1 << self.bits)
@@ -35,13 +37,15 @@ class Part:
 class Ranges:
     """The device memory that the manifest gave this PD."""
 
-    def __init__(self, env: Env) -> None:
+    def __init__(self, env: Env, over: Callable[[int], None]) -> None:
+        """`over` is told the cookie of a loan that was found to be over."""
         self._env = env
+        self._over = over
         infos = [(one, one.info()) for one in env.ranges()]
         self.whole = [Part(one.slot, info.address, info.size_bits) for one, info in infos]
 
     def take(self, address: int, bits: int) -> Part:
-        """The part of `1 << bits` bytes at an address, for somebody alone.
+        """The part of `1 << bits` bytes at an address, which is nobody's.
 
         Errors: OutsideRange; RevokeFirst's number, when somebody has some of it; SlotsExhausted
         """
@@ -49,13 +53,11 @@ class Ranges:
         if part is None or bits > part.bits:
             raise OutsideRange(f"{1 << bits} bytes at {address:#x}; the parent has {self._listed}")
         while True:
-            if part.lent and not self.is_free(part):
+            if not self._is_nobodys(part):
                 raise _taken(part)
-            part.lent = False
             if part.bits == bits:
                 if part.halves and not self._join(part):
                     raise _taken(part)
-                part.lent = True
                 return part
             if not part.halves:
                 self._halve(part)
@@ -63,15 +65,21 @@ class Ranges:
 
     def give_back(self, part: Part) -> None:
         """Nobody has the part any more."""
-        part.lent = False
+        part.cookie = 0
         above = part.above
-        while above is not None and not any(one.lent or one.halves for one in above.halves):
+        while above is not None and not any(one.cookie or one.halves for one in above.halves):
             self._unhalve(above)
             above = above.above
 
     def is_free(self, part: Part) -> bool:
         """Whether nothing is made of it: only the kernel knows what a child has deleted."""
         return Untyped(self._env, part.slot).info().left == 1 << part.bits
+
+    def _is_nobodys(self, part: Part) -> bool:
+        if part.cookie and self.is_free(part):
+            self._over(part.cookie)
+            part.cookie = 0
+        return not part.cookie
 
     @property
     def _listed(self) -> str:
@@ -97,11 +105,8 @@ class Ranges:
     def _join(self, part: Part) -> bool:
         """Make one of the halves, if all of them are free."""
         for half in part.halves:
-            if half.lent and not self.is_free(half):
+            if not self._is_nobodys(half) or (half.halves and not self._join(half)):
                 return False
-            if half.halves and not self._join(half):
-                return False
-            half.lent = False
         self._unhalve(part)
         return True
 

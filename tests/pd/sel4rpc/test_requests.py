@@ -1,5 +1,7 @@
 """libsel4rpc: what a child asks for, and what it gets."""
 
+from typing import Any
+
 import pytest
 
 from caplab.kernel.abi import TIMER_CONTROL, TIMER_PORT, ObjectType, Status, TimerMode
@@ -15,8 +17,10 @@ from caplab.pd.sel4rpc import (
     RpcClient,
     RpcMemory,
     RpcMessage,
+    RpcServer,
 )
-from family import AT, FRAME, MACHINE, NTFN, UNTYPED, left, refused, refused_with, serving
+from caplab.pd.sel4rpc.lender import Lender
+from family import AT, FRAME, MACHINE, NTFN, UNTYPED, family, left, refused, refused_with, serving
 from threaded_system import ThreadedSystem
 
 # -- memory --------------------------------------------------------------------------------------
@@ -117,6 +121,57 @@ def test_the_errors_of_the_parents_retype_reach_the_child_as_they_are(child: Rpc
     refused_with(Status.INVALID_ARGUMENT, lambda: child.memory(2))
     said = refused_with(Status.NOT_ENOUGH_MEMORY, lambda: child.memory(23))
     assert "parent has no 8388608 bytes" in said
+
+
+@pytest.mark.parametrize(("first", "second"), [(12, 15), (15, 12), (13, 13)])
+def test_who_has_deleted_a_loan_cannot_free_what_another_has_of_it_now(
+    system: ThreadedSystem, child: RpcClient, first: int, second: int
+) -> None:
+    sibling = RpcClient(system.env("sibling").endpoint("parent"))
+    for address in (AT, 0):
+        old = child.memory(first, address=address)
+        old.cap.delete()
+        new = sibling.memory(second, address=address)
+        more = [sibling.memory(12, FRAME) for _ in range(8)]  # in slots that are free again
+        child.free(old.cookie)
+        for loan in (new, *more):
+            assert sibling.env.cnode.is_full(loan.cap.slot)
+            sibling.free(loan)
+    assert left(system) == 0x8000
+
+
+def test_a_parent_that_lends_and_takes_for_ever_keeps_no_account_of_it(
+    system: ThreadedSystem,
+) -> None:
+    lender = Lender(system.env("sibling"))
+    for number in range(100):
+        slot, cookie = lender.lend(UNTYPED, 12, 0, badge=2)
+        lender._env.cnode.delete_slot(slot)
+        lender._env.slots.free(slot)
+        if number % 2:
+            lender.take_back(cookie, 2)
+    assert len(lender.loans) <= 1
+    assert sum(map(len, lender._of_size.values())) == len(lender.loans)
+
+
+def test_memory_that_the_parent_took_away_itself_is_lent_no_more() -> None:
+    def revokes(server: RpcServer, data: Any, request: RpcMessage) -> None:
+        if request.WhichOneof("msg") == "ioport":
+            server.env.untyped().revoke()
+            server.reply()
+        else:
+            server.pass_on(request)
+
+    with family("child", "sibling", handler=revokes) as system:
+        child = RpcClient(system.env("child").endpoint("parent"))
+        loans = [child.memory(12) for _ in range(3)]
+        child.free(loans[0])
+        child.call(RpcMessage(ioport={}))  # type: ignore[arg-type]
+        child.free(loans[1])
+        for _ in range(4):
+            child.memory(12)
+        system.operate(op="kill", pd="child")
+        RpcClient(system.env("sibling").endpoint("parent")).memory(21)
 
 
 def test_what_a_child_deletes_without_a_word_is_lent_again(child: RpcClient) -> None:
