@@ -1,6 +1,8 @@
 """The last lines of a foreground `up`: how long, what is left, what next; and its exit status."""
 
+import os
 import time
+from pathlib import Path
 from typing import Any
 
 from caplab.kernel.boot.manifest import shipped
@@ -30,7 +32,7 @@ def farewell(session: Foreground, spec: dict[str, Any], screen: Screen) -> int:
         screen.say(f"{name} ended after {took}; {nothing}")
     status = exit_status(session, spec, failed=bool(failure or left))
     if status == 0:
-        screen.say(f"try next: {suggestion(name)}")
+        screen.say(f"try next: {suggestion(spec['manifest'])}")
     return status
 
 
@@ -45,8 +47,18 @@ def exit_status(session: Foreground, spec: dict[str, Any], *, failed: bool) -> i
     return 1 if session.failed else 0
 
 
-def suggestion(name: str) -> str:
-    """What a newcomer may want to see after this."""
-    if name == "hello" and "shell" in shipped():
+def suggestion(manifest: str) -> str:
+    """What a newcomer may want to see after a system of this manifest."""
+    word = up_again(Path(manifest))
+    if word == "hello" and "shell" in shipped():
         return "`caplab up shell --console`, a shell from which PDs can be killed"
-    return f"`caplab up {name} -d`, then `caplab ps`, `caplab kill PD` and `caplab console`"
+    return f"`caplab up {word} -d`, then `caplab ps`, `caplab kill PD` and `caplab console`"
+
+
+def up_again(manifest: Path) -> str:
+    """What to call a manifest, from here."""
+    known = shipped().get(manifest.stem)
+    if known is not None and known.resolve() == manifest.resolve():
+        return manifest.stem
+    here = os.path.relpath(manifest)
+    return str(manifest.resolve()) if here.startswith("..") else here

@@ -100,7 +100,7 @@ def test_the_demonstration_prints_says_what_is_left_and_exits_0(up: Up) -> None:
     first = err.splitlines()[0]
     assert re.match(r"caplab: hello: \d+ PDs, confinement (strict|basic|none)", first)
     assert NOTHING in err
-    assert "try next: " in err
+    assert "try next: `caplab up shell --console`" in err
 
 
 def test_what_pds_print_is_shown_by_name_and_cannot_drive_the_terminal(
