@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from caplab.kernel.core.kernel import Kernel
 
 
+_COUNTED = (
+    *(ObjectType.ENDPOINT, ObjectType.NOTIFICATION, ObjectType.FRAME),
+    *(ObjectType.IRQ_HANDLER, ObjectType.IOPORT),
+)
+"""Objects whose last capability has consequences."""
+
+
 def violations(k: Kernel) -> list[str]:
     """Every broken invariant, as `I3: …`; an empty list is good news."""
     found: list[str] = []
@@ -110,7 +117,7 @@ def counts_equal(k: Kernel) -> Iterator[str]:
         if cap.type == ObjectType.ENDPOINT:
             badges[id(cap.obj), cap.badge] += bool(slot.cnode.pd.number)
             readers[id(cap.obj)] += bool(slot.cnode.live and cap.rights & Rights.READ)
-    for kind in (ObjectType.ENDPOINT, ObjectType.NOTIFICATION, ObjectType.FRAME):
+    for kind in _COUNTED:
         for found in _objects(k, kind):
             if refs[id(found)] != found.refs:
                 yield f"{kind.name} {found.number} counts {found.refs} of {refs[id(found)]}"

@@ -83,6 +83,11 @@ class IOPort:
         self.refs = 0
 
     @property
+    def number(self) -> int:
+        """Each port is in one row at most, so the first tells rows apart."""
+        return self.first
+
+    @property
     def name(self) -> str:
         return f"{self.first:#x}-{self.last:#x}"
 

@@ -60,7 +60,11 @@ class Ranges:
                     raise _taken(part)
                 return part
             if not part.halves:
-                self._halve(part)
+                try:
+                    self._halve(part)
+                except BaseException:
+                    self.give_back(part)
+                    raise
             part = next(half for half in part.halves if half.covers(address))
 
     def give_back(self, part: Part) -> None:

@@ -222,6 +222,21 @@ def test_a_full_cspace_of_the_parents_is_an_answer() -> None:
         refused(NoSlots, lambda: child.memory(12, FRAME))
 
 
+def test_a_range_that_cannot_be_divided_for_want_of_slots_is_whole_again() -> None:
+    def cramped(env: Env) -> None:
+        env.slots = SlotAllocator(lambda slot: env.cnode.is_full(slot), end=24)
+        serving()(env)
+
+    parent = {"name": "parent", "main": cramped, "serves": "endpoint", "role": "server"}
+    parent |= {"devices": ["ranges"]}
+    child_pd = {"name": "child", "uses": {"parent": "parent"}}
+    with ThreadedSystem(parent, child_pd, uarts=(), **MACHINE) as system:
+        child = RpcClient(system.env("child").endpoint("parent"))
+        refused(NoSlots, lambda: child.memory(4, address=AT))
+        assert left(system) == 0x8000
+        child.memory(15, address=AT)
+
+
 def test_memory_is_freed_by_whom_it_was_lent_to_and_twice_is_no_error(
     system: ThreadedSystem, child: RpcClient
 ) -> None:
