@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from struct import Struct
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, Protocol, Self, TypeVar
 
 from caplab.pd.errors import FailedLookup
 from caplab.pd.idl.errors import IdlError, MissingCapability, WrongVersion, refused
@@ -45,7 +45,9 @@ class Way(Protocol):
 class Client:
     """A component elsewhere, reached through `endpoint`.
 
-    Before the first call of each interface it asks the server which version it speaks.
+    A context manager: at the end of the block a capability that was an answer is deleted; one that
+    goes by a name stays. Before the first call of each interface it asks the server which version
+    it speaks.
     Errors of every method: what the interface declares, WireError, PeerDied, IpcTimeout.
     """
 
@@ -68,6 +70,13 @@ class Client:
     def receiving(self) -> Reception:
         """A slot for the capability that the answer brings."""
         return Reception(self.endpoint)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self.endpoint.renewal is None:
+            self.endpoint.delete()
 
     def __repr__(self) -> str:
         return f"<client of {self.iface.name} through {self.endpoint!r}>"

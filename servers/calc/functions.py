@@ -34,9 +34,7 @@ def calc_pow(ref: ref_Calc, base: int, exponent: int) -> int:
         raise BadValue(f"the exponent {exponent} is negative")
     if exponent > BITS and abs(base) > 1:
         raise OutOfRange(f"{base} to the power of {exponent} does not fit int32")
-    # Of 0, 1 and -1 only the parity of a large exponent matters.
-    result: int = base ** min(exponent, BITS - 1 + exponent % 2)
-    return result
+    return int(base**exponent)
 
 
 server_iface_Calc = iface_Calc(

@@ -26,6 +26,7 @@ from caplab.servers.mapped_file.opener_interface import (
 )
 
 if TYPE_CHECKING:
+    from caplab.servers.mapped_file.mapped_file_object_client import client_MappedFileObject
     from caplab.servers.mapped_file.mapped_file_object_interface import MappedFileObject
 
 __all__ = [
@@ -48,7 +49,9 @@ class client_Opener(Client, Opener):
 
     _Opener: Way
 
-    def open(self, path: str, capacity: int, *, timeout: float | None = None) -> MappedFileObject:
+    def open(
+        self, path: str, capacity: int, *, timeout: float | None = None
+    ) -> client_MappedFileObject:
         """void open(in string<64> path, in int64 capacity, out cap<MappedFileObject> file)"""
         from caplab.servers.mapped_file.mapped_file_object_client import (
             MappedFileObject,

@@ -54,8 +54,10 @@ class Method:
         if not some:
             return "None"
         if len(some) == 1:
+            remote = made
             made = made and not some[0].goes  # of an inout the argument's variable is used again
-            return shapes.annotation(self.source, self.names, some[0].type, made=made)
+            one = some[0].type
+            return shapes.annotation(self.source, self.names, one, made=made, remote=remote)
         return self.source.use_type(
             self.names.side(self.iface.name, self.iface.file, "interface"), self.result
         )

@@ -26,8 +26,12 @@ from caplab.scripts.gen.idl.words import python
 IDL, VALUES, ERRORS = "caplab.pd.idl", "caplab.pd.idl.values", "caplab.pd.idl.errors"
 
 
-def annotation(source: Source, names: Names, one: Type, *, made: bool = False) -> str:
-    """The annotation of a type; `made`: of a value that is made here, not of one that is taken."""
+def annotation(
+    source: Source, names: Names, one: Type, *, made: bool = False, remote: bool = False
+) -> str:
+    """The annotation of a type. `made`: of a value that is made here, not of one that is taken;
+    `remote`: an object of an interface is a client of one.
+    """
     match one:
         case Int():
             return "int"
@@ -50,6 +54,8 @@ def annotation(source: Source, names: Names, one: Type, *, made: bool = False) -
             return source.use_type("caplab.pd.objects", "Capability")
         case Cap(interface=str(name), file=file):
             assert file is not None
+            if remote:
+                return source.use_type(names.side(name, file, "client"), f"client_{name}")
             return source.use_type(names.side(name, file, "interface"), name)
     raise AssertionError(one)
 

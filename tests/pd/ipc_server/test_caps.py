@@ -146,6 +146,17 @@ def test_an_object_is_forgotten_when_nobody_can_reach_it_any_more(idl: Any) -> N
         assert used(system, "server") == before[1]
 
 
+def test_a_client_is_a_context_manager_that_gives_up_what_it_was_answered(idl: Any) -> None:
+    bank = Bank(idl)
+    with serving(bank.main) as system:
+        env = system.env("client")
+        with idl.client_Bank(env.endpoint("server")) as client:
+            with client.open(7) as account:
+                assert account.balance() == 7
+            system.until(lambda: bank.released == [7])
+        assert idl.client_Bank(env.endpoint("server")).open(8).balance() == 8
+
+
 def test_an_object_dies_with_the_client_that_held_it(idl: Any) -> None:
     bank = Bank(idl)
     with serving(bank.main, "first", "second") as system:
