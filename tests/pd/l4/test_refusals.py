@@ -148,6 +148,20 @@ def test_a_message_that_is_no_l4_message_is_answered_and_not_received() -> None:
         assert waiting.result(5) == 0
 
 
+def test_what_is_sent_without_a_call_is_received_from_nobody() -> None:
+    """Who forges a message by hand waits for no acceptance, and is returned to in vain."""
+    with l4_system("a", "server", alone=("a",)) as (a, server):
+        body = bytes(48)
+        waiting = server.begins(lambda l4: l4.receive())
+        for op in (wire.SEND, wire.SENDRECV):
+            label = wire.label(op | Kind.SHORT)
+            a.does(lambda l4, la=label: l4.env.endpoint("the-server").send(la, body))
+            server.system.until(lambda: waiting.done() or server.waits)
+            assert waiting.done() is (op == wire.SENDRECV)
+        assert waiting.result(5) == 0
+        assert server.does(lambda l4: l4.ipc_return(0)) == -ESRCH
+
+
 def test_a_server_that_speaks_another_language_is_no_l4_thread() -> None:
     with l4_system("a", "server", alone=("a",)) as (a, server):
         to = a.id_of("server")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from caplab.pd.errors import NotATcb
 from caplab.pd.l4 import (
     EINTR,
     EINVAL,
@@ -67,6 +68,21 @@ def test_threads_of_a_pd_that_nobody_can_send_to_send_to_each_other() -> None:
 
     with l4_system("a", alone=("a",), a=MANY) as (a,):
         assert a.does(main) == (6, 0)
+
+
+def test_a_thread_is_used_by_the_tcb_that_it_is() -> None:
+    def main(l4: L4Thread) -> int:
+        def child(_: L4Thread, arg: int) -> int:
+            for do in (lambda: l4.receive(), lambda: l4.sendrecv(tid, tid, 1)):
+                with pytest.raises(NotATcb, match="another TCB"):
+                    do()
+            return 7
+
+        tid = l4.thread_create(child)
+        return l4.thread_wait(tid)
+
+    with l4_system("a", a=MANY) as (a,):
+        assert a.does(main) == 7
 
 
 def test_an_exit_code_is_there_before_and_after_the_exit() -> None:
