@@ -40,7 +40,8 @@ def start_server(
     that it gets ("mo", a server's type …), besides the one it makes its space with; `args` are
     the keyword arguments of its `main`. The PD needs `rdes: [pd, resspc]`. The child's `endpoint`
     is the RDE of the server's space. With `ads` (`env.rde("vmr")` is the own one) it shares that
-    address space, and is a process all the same. Blocks until the server has done its `init`, at
+    address space, and is a process all the same. It outlives the own PD, and keeps its name, unless
+    `child.link()` lets it die with it. Blocks until the server has done its `init`, at
     most `timeout` seconds.
 
     Errors: ServerFailed (it ended before, or the time ran out), MissingCap (the own PD has no such
