@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from caplab.scripts.gen.idl import shapes
-from caplab.scripts.gen.idl.emit_interface import clash, declaration, exported
+from caplab.scripts.gen.idl.emit_interface import clashes, declaration, exported
 from caplab.scripts.gen.idl.model import Cap, Int, Interface, Parameter, Range
 from caplab.scripts.gen.idl.names import Names
 from caplab.scripts.gen.idl.operations import Method
@@ -142,8 +142,9 @@ def _compound(source: Source, names: Names, iface: Interface) -> None:
         source.use(module, f"client_{part.name}", f"client_iface_{part.name}")
     bases = [*(f"client_{part.name}" for part in iface.composes), name]
     source.add("", "")
-    source.add(*call(f"class client_{name}", bases, f":{clash(iface)}"))
+    source.add(*call(f"class client_{name}", bases, ":"))
     source.add(f'    """A {name} elsewhere; `as_…` is the same as one interface alone."""')
+    source.add(*clashes(source, iface))
     for part in iface.composes:
         source.add("", "    @property", f"    def as_{part.name}(self) -> client_{part.name}:")
         source.add(f"        return self.part(client_{part.name})")

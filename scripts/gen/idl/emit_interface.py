@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+
 from caplab.scripts.gen.idl import shapes
 from caplab.scripts.gen.idl.model import Enum, File, Interface, Operation, Struct
 from caplab.scripts.gen.idl.names import Names
 from caplab.scripts.gen.idl.operations import Method
-from caplab.scripts.gen.idl.source import Source, call, wrapped_docstring
-from caplab.scripts.gen.idl.words import python, python_field
+from caplab.scripts.gen.idl.source import WIDTH, Source, call, wrapped_docstring
+from caplab.scripts.gen.idl.words import python, python_field, python_method
 
 IDL = shapes.IDL
+_BODY = re.compile(r"(struct|enum) | \{[^{}]*\}")
 
 
 def interface_module(iface: Interface, names: Names, mark: str) -> str:
@@ -66,14 +70,27 @@ def _simple(source: Source, names: Names, iface: Interface) -> None:
     source.add(f'    """Functions that do the operations of {name}, the ref their first."""', "")
     source.use_type("collections.abc", "Callable")
     for method in methods:
-        taken = [f"ref_{name}", *method.taken()]
-        source.add(
-            f"    {method.name}: Callable[[{', '.join(taken)}], {method.returns(made=False)}]"
-        )
+        taken = [f"ref_{name}", *(argument.split(": ", 1)[1] for argument in method.arguments())]
+        source.add(*_callable(method.name, taken, method.returns(made=False)))
     _triple(source, name)
     module = names.side(name, iface.file, "server")
     source.add("", "")
     source.add(*_description(name, f"{name}Error", f'"{module}"', ""))
+
+
+def _callable(name: str, taken: list[str], returns: str) -> list[str]:
+    """A field for a function, broken as formatters break it."""
+    line = f"    {name}: Callable[[{', '.join(taken)}], {returns}]"
+    if len(line) <= WIDTH:
+        return [line]
+    head, last = f"    {name}: Callable[", "    ]"
+    inside = f"        [{', '.join(taken)}], {returns}"
+    if len(inside) <= WIDTH:
+        return [head, inside, last]
+    arguments = [f"        [{', '.join(taken)}],"]
+    if len(arguments[0]) > WIDTH:
+        arguments = ["        [", *(f"            {each}," for each in taken), "        ],"]
+    return [head, *arguments, f"        {returns},", last]
 
 
 def declaration(op: Operation) -> str:
@@ -83,7 +100,10 @@ def declaration(op: Operation) -> str:
 
 
 def _short(spelling: str) -> str:
-    return spelling.split(" {")[0]
+    """A type without what its structs and enums are made of."""
+    while (shorter := _BODY.sub("", spelling)) != spelling:
+        spelling = shorter
+    return spelling
 
 
 def _signature(method: Method) -> list[str]:
@@ -123,8 +143,9 @@ def _compound(source: Source, names: Names, iface: Interface) -> None:
         source.use(module, part.name, f"ref_{part.name}", f"iface_{part.name}")
     bases = ", ".join(part.name for part in iface.composes)
     source.add("", "PROTOCOL = 0", f"VERSION = 0x{iface.version:016X}")
-    source.add("", "", f"class {name}({bases}):{_clash(iface)}")
+    source.add("", "", f"class {name}({bases}):")
     source.add(f'    """Answers {name}: each of the interfaces that it composes."""')
+    source.add(*clashes(source, iface))
     source.use(IDL, "Ref")
     source.use("typing", "Any")
     source.use_type("caplab.pd.objects", "Endpoint")
@@ -152,22 +173,15 @@ def _compound(source: Source, names: Names, iface: Interface) -> None:
     source.add(*_description(name, "IdlError", '""', f"({parts}{comma})"))
 
 
-def _clash(iface: Interface) -> str:
-    """What lets a class inherit operations that differ and have one name: they are told apart by
-    the interface through which they are asked for.
+def clashes(source: Source, iface: Interface) -> list[str]:
+    """Lines for the operations of a compound that have one name in several of its parts: which of
+    them is meant is said by the interface through which it is asked for.
     """
-    seen: dict[str, str] = {}
-    for leaf in iface.parts:
-        for op in leaf.operations:
-            said = f"{op.spelling} {leaf.name if len(op.answered) > 1 else ''}"
-            if seen.setdefault(op.name, said) != said:
-                return "  # type: ignore[misc]"
-    return ""
-
-
-def clash(iface: Interface) -> str:
-    """The same for the client's class."""
-    return _clash(iface)
+    count = Counter(op.name for leaf in iface.parts for op in leaf.operations)
+    twice = [name for name, number in count.items() if number > 1]
+    if twice:
+        source.use("typing", "Any")
+    return ["", *(f"    {python_method(name)}: Any" for name in twice)] if twice else []
 
 
 def types_module(file: File, names: Names, mark: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from caplab.scripts.gen.idl import shapes
 from caplab.scripts.gen.idl.emit_client import public
 from caplab.scripts.gen.idl.emit_interface import exported
 from caplab.scripts.gen.idl.model import Cap, Interface, Range
 from caplab.scripts.gen.idl.names import Names
 from caplab.scripts.gen.idl.operations import Method
-from caplab.scripts.gen.idl.source import WIDTH, Source, broken, call, import_lines
+from caplab.scripts.gen.idl.source import WIDTH, Source, broken, call, import_lines, split
 from caplab.scripts.gen.idl.words import python, snake
 
 IDL = shapes.IDL
@@ -57,10 +59,8 @@ def _described(method: Method) -> list[str]:
 def _decode(method: Method) -> list[str]:
     """From a request to the arguments."""
     op = method.op
-    taken = method.taken()
-    returns = f"tuple[{', '.join(taken) or '()'}]"
     leaf = snake(op.name)
-    lines = call(f"def _take_{leaf}", ["_data: bytes", "_caps: Caps"], f" -> {returns}:")
+    lines = call(f"def _take_{leaf}", ["_data: bytes", "_caps: Caps"], f" -> {_tuple(method)}:")
     lines += method.late_imports(op.asked, 4)
     lines += method.unpack(op.asked, method.constant, f"`{op.name}`", opcode=True, indent=4)
     values = [method.value(each) for each in op.asked]
@@ -71,6 +71,14 @@ def _decode(method: Method) -> list[str]:
     if comma:
         made = f"    return ({values[0]},)"
     return [*lines, made] if len(made) <= WIDTH else lines + call("return ", values, "", 4)
+
+
+def _tuple(method: Method) -> str:
+    """The annotation of the arguments; one that fits no line is not worth three."""
+    scratch = replace(method, source=Source("", "")).taken()
+    if len(", ".join(scratch)) > WIDTH // 2:
+        return f"tuple[{method.source.use('typing', 'Any')}, ...]"
+    return f"tuple[{', '.join(method.taken()) or '()'}]"
 
 
 def _encode(method: Method) -> list[str]:
@@ -103,10 +111,12 @@ def _encode(method: Method) -> list[str]:
 
 
 def _returned(expression: str) -> list[str]:
-    """A return statement; a sum that is too long goes into brackets."""
+    """A return statement; the parts of a sum that is too long are joined."""
     line = f"    return {expression}"
     if len(line) <= WIDTH:
         return [line]
-    if ") + " in expression:
-        return ["    return (", *broken(expression, "", 8), "    )"]
-    return broken(f"return {expression}", "", 4)
+    terms = split(expression, " + ")
+    if len(terms) == 1:
+        return broken(f"return {expression}", "", 4)
+    inside = [line for term in terms for line in broken(term, ",", 12)]
+    return ['    return b"".join(', "        [", *inside, "        ]", "    )"]

@@ -105,7 +105,7 @@ def broken(text: str, after: str, indent: int) -> list[str]:
     pad = " " * indent
     if len(pad + text + after) <= WIDTH:
         return [f"{pad}{text}{after}"]
-    terms = _split(text, " + ")
+    terms = split(text, " + ")
     if len(terms) > 1:
         lines = []
         for number, term in enumerate(terms):
@@ -115,10 +115,10 @@ def broken(text: str, after: str, indent: int) -> list[str]:
     opening = text.find("(")
     if opening < 0 or not text.endswith(")"):
         return [f"{pad}{text}{after}"]
-    return call(text[:opening], _split(text[opening + 1 : -1], ", "), f"{after}", indent)
+    return call(text[:opening], split(text[opening + 1 : -1], ", "), f"{after}", indent)
 
 
-def _split(text: str, at: str) -> list[str]:
+def split(text: str, at: str) -> list[str]:
     """The parts of a text between separators that stand in no brackets and no quotes."""
     parts, depth, quoted, begin = [], 0, False, 0
     for place, char in enumerate(text):
@@ -140,7 +140,7 @@ def wrapped_docstring(text: str, indent: int = 0) -> list[str]:
         return [line]
     lines: list[str] = []
     rest = f'"""{text}'
-    while len(pad + rest) > WIDTH:
+    while len(pad + rest) > (WIDTH if lines else WIDTH - 3):
         cut = rest.rfind(" ", 0, WIDTH - indent)
         if cut <= 0:
             break
