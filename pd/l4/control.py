@@ -69,6 +69,7 @@ class Control(Receiver):
             ended = self.env.notification()
             if share:
                 task.mailboxes[tid] = self._mailbox()
+                task.mailboxes[tid].shared = True
             else:
                 endpoint = self.env.endpoint()
                 task.open(tid, endpoint)

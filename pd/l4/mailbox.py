@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from caplab.pd.env import Env
     from caplab.pd.objects import Endpoint
 
+OWN_BADGE = 0
+"""Of what the PD sends to itself."""
+THREADS = 32
+"""As many as a PD can have."""
 HIDDEN = 0
 """Where a reply capability is that no slot holds: with the TCB that received last."""
 
@@ -65,6 +69,8 @@ class Mailbox:
         self.partial: dict[int, bytearray] = {}
         self.returns: dict[int, bytes] = {}
         self.gone: set[int] = set()
+        self.shared = False
+        """Several threads receive here."""
         self._awaiting: dict[int, deque[Awaiting]] = {}
         self._lock = Lock()
 
@@ -131,6 +137,14 @@ class Mailbox:
         if self._save(message):
             with self._lock:
                 self.aside.append(message)
+            self.nudge(THREADS)
+
+    def nudge(self, hops: int) -> None:
+        """Where several threads receive, one of them may be waiting for what was set aside: wake
+        one, which wakes another if it is not the one, at most so many.
+        """
+        if self.shared and self.aside and hops > 0:
+            self.endpoint.nb_send(wire.label(wire.NUDGE, hops))
 
     def put_away(self, message: Incoming) -> None:
         """Keep the reply capability of a sendrecv, to be returned to later."""

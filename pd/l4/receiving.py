@@ -8,7 +8,7 @@ from caplab.kernel.abi import WORK_BIT, Status
 from caplab.pd import stubs
 from caplab.pd.errors import MissingCap, refusal
 from caplab.pd.l4 import wire
-from caplab.pd.l4.mailbox import HIDDEN, Incoming, Mailbox
+from caplab.pd.l4.mailbox import HIDDEN, OWN_BADGE, Incoming, Mailbox
 from caplab.pd.l4.numbers import (
     EINTR,
     EINVAL,
@@ -115,29 +115,35 @@ class Receiver(Sender):
             self._put_away(box)
         sender = None if from_ == L4_ANYTHREAD else from_
         take = self._taker(box, sender, kind, buffer)
-        while came is None and (message := box.take_aside(sender)) is not None:
-            done = take(message)
-            if done is not None:
-                return done
         while True:
-            if sender in box.gone and not self.strict:
-                return -ESRCH
-            answer, came = came or self._recv(box, deadline), None
-            if answer.status:
-                return self._not_received(answer, box)
-            if answer.flags & stubs.NOTIFICATION:
-                if self._notify(answer.badge):
-                    return -EINTR
-                continue
-            arrived = self._incoming(box, answer)
-            if arrived is None:
-                continue
-            if sender not in (None, arrived.sender):
-                box.set_aside(arrived)
-                continue
-            done = take(arrived)
+            message = box.take_aside(sender) if came is None else None
+            if message is None:
+                if sender in box.gone and not self.strict:
+                    return -ESRCH
+                answer, came = came or self._recv(box, deadline), None
+                if answer.status:
+                    return self._not_received(answer, box)
+                if answer.flags & stubs.NOTIFICATION:
+                    if self._notify(answer.badge):
+                        return -EINTR
+                    continue
+                message = self._wanted(box, answer, sender)
+            done = take(message) if message is not None else None
             if done is not None:
                 return done
+
+    def _wanted(self, box: Mailbox, answer: Answer, sender: int | None) -> Incoming | None:
+        """A message that has come, if it is from whom is wanted; others' are set aside."""
+        if answer.badge == OWN_BADGE and (hops := wire.nudged(answer.label)) is not None:
+            found = box.take_aside(sender)
+            if found is None:
+                box.nudge(hops - 1)
+            return found
+        message = self._incoming(box, answer)
+        if message is None or sender in (None, message.sender):
+            return message
+        box.set_aside(message)
+        return None
 
     def _taker(
         self, box: Mailbox, sender: int | None, kind: Kind, buffer: bytearray | memoryview

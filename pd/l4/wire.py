@@ -26,6 +26,9 @@ FETCH = 24
 ACCEPTED, CONTINUE, ERROR = 25, 26, 27
 """Answers: the message was received; its next piece is wanted; it was refused, by the error whose
 number stands where the size would."""
+NUDGE = 28
+"""Of the receiving PD's own: look what was set aside. Where a size would be, how often to pass it
+on."""
 _MARK = 0x4C34
 _MARK_AT, _OFFSET_AT, _SIZE_AT = 48, 32, 16
 _FIELD = 0xFFFF
@@ -51,7 +54,7 @@ def head(label: int) -> Head | None:
         return None
     op, size, offset = label & _FIELD, label >> _SIZE_AT & _FIELD, label >> _OFFSET_AT & _FIELD
     if op >= FETCH:
-        return Head(op, Kind(0), size, offset) if op <= ERROR else None
+        return Head(op, Kind(0), size, offset) if op <= NUDGE else None
     kind = Kind(op & 7)
     known = kind in (Kind.SHORT, Kind.FULL, Kind.EXTENDED)
     return Head(op & ~7, kind, size, offset) if known else None
@@ -62,6 +65,12 @@ ANY = Head(SENDRECV, Kind.SHORT, 0, 0)
 SENDRECV_SHORT = label(SENDRECV | Kind.SHORT)
 RETURN_SHORT = label(RETURN | Kind.SHORT)
 """The two labels of a short sendrecv, for the lane that has nothing else."""
+
+
+def nudged(label: int) -> int | None:
+    """How often a nudge is to be passed on; None for any other message."""
+    found = head(label)
+    return found.size if found is not None and found.op == NUDGE else None
 
 
 def piece(data: memoryview, offset: int) -> bytes:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from caplab.kernel.core.states import RECV
 from caplab.pd.errors import NotATcb
 from caplab.pd.l4 import (
     EINTR,
@@ -198,6 +199,33 @@ def test_a_thread_that_serves_the_same_endpoint_cures_the_stuck_client() -> None
         for _ in range(5):
             assert client.begins(lambda l4: l4.sendrecv(to, to, 1)).result(5) == 0
         assert stuck.begins(lambda l4: l4.receive()).result(5) == 0
+
+
+def test_what_one_thread_sets_aside_another_that_waits_for_it_receives() -> None:
+    """Three threads wait: for `a`, for `b`, and for anybody but with nothing to do with either."""
+    told: list[tuple[int, int]] = []
+
+    with l4_system("a", "b", "c", "server", server=MANY) as (a, b, c, server):
+
+        def wait_for(l4: L4Thread, sender: int) -> int:
+            assert l4.receive(sender) == 0
+            told.append((sender, l4.get_sender()))
+            return -l4.ipc_return(0)
+
+        def start(l4: L4Thread) -> list[int]:
+            return [
+                l4.thread_create(wait_for, sender, share=True)
+                for sender in (a.tid, b.tid, L4_ANYTHREAD)
+            ]
+
+        children = server.does(start)
+        waiting = server.system.root.latest["server"].tcbs[1:4]
+        server.system.until(lambda: all(tcb.state == RECV for tcb in waiting))
+        to = a.id_of("server")
+        for who in (c, a, b):
+            assert who.begins(lambda l4: l4.sendrecv(to, to, 1)).result(5) == 0
+        assert sorted(told) == sorted([(a.tid, a.tid), (b.tid, b.tid), (L4_ANYTHREAD, c.tid)])
+        assert [server.does(lambda l4, tid=tid: l4.thread_wait(tid)) for tid in children] == [0] * 3
 
 
 def test_eight_threads_count_to_1600_with_a_mutex() -> None:
