@@ -205,6 +205,20 @@ def test_input_a_driver_does_not_read_is_bounded_and_its_loss_is_told(line: Line
         assert next_one.welcome["input_dropped"] == dropped
 
 
+def test_what_waits_for_a_driver_is_bounded_while_typing_is_held_back(line: LineProcess) -> None:
+    waiting: list[int] = []
+    with (
+        Watcher(line.socket) as watcher,
+        Watcher(line.socket, mode="watch") as other,
+        ThreadPoolExecutor() as pool,
+    ):
+        pasted = pool.submit(watcher.send, bytes(2 << 20))
+        while not (status := other.status())["input_dropped"]:
+            waiting.append(int(str(status["waiting"])))
+        pasted.result()
+    assert KEPT <= max(waiting) <= 3 * KEPT
+
+
 def test_breaks_and_the_window_s_size_come_up_the_line_where_they_happened(
     line: LineProcess,
 ) -> None:
