@@ -1,4 +1,4 @@
-"""The programs of `bench serial`: who prints a megabyte, who never pauses."""
+"""The programs of `bench serial`: who prints a megabyte, who never pauses, who echoes a key."""
 
 from caplab.pd.env import Env
 from caplab.scripts.bench.programs import typed
@@ -23,9 +23,9 @@ def bare(env: Env, uart: str) -> None:
             line.write(printed[start : start + PIECE])
 
 
-def printer(env: Env, control: str) -> None:
+def printer(env: Env, control: str, buffering: str) -> None:
     """Prints through the serial server, as many bytes as are typed at its control UART."""
-    out = Serial.connect(env.endpoint("console"))
+    out = Serial.connect(env.endpoint("console"), buffering=buffering)
     for wanted in typed(env, control):
         printed = text(int(wanted))
         for start in range(0, len(printed), PIECE):
@@ -33,9 +33,17 @@ def printer(env: Env, control: str) -> None:
         out.flush()
 
 
-def babbler(env: Env, number: int) -> None:
+def babbler(env: Env, number: int, buffering: str) -> None:
     """Prints lines that name it and never pauses."""
-    out = Serial.connect(env.endpoint("console"))
+    out = Serial.connect(env.endpoint("console"), buffering=buffering)
     line = b"%02d %-60s\r\n" % (number, b"has something to say")
     while True:
         out.write(line)
+
+
+def echoer(env: Env) -> None:
+    """Prints each key that is typed, as a shell does that edits its line itself."""
+    console = Serial.connect(env.endpoint("console"))
+    console.write(b"ready\n")
+    while True:
+        console.write(console.read())
