@@ -75,9 +75,9 @@ class Line:
             self._ended = True
             return False
         self._written += len(data)
-        self._files.log.add(data)
-        self._show(data)
+        self._files.log.add(data)  # first: who has seen it finds it there
         self._clients.show(data)
+        self._show(data)
         return True
 
     # The PTY.

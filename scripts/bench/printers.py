@@ -4,31 +4,34 @@ from caplab.pd.env import Env
 from caplab.scripts.bench.programs import typed
 from caplab.servers.serial import Serial
 
+MEGABYTE = 1 << 20
 PIECE = 4096
-"""Bytes written at once: a page, what the serial server's window holds."""
+"""Bytes written at once: a page, as the C library's stdio does, and all a window holds."""
+LINE = 64
+"""Bytes of a line."""
 
 
-def text(size: int) -> bytes:
-    """Lines of a console, so many bytes of them."""
-    line = b"%-62s\r\n" % b"what a program has to say, in one line of a console"
-    return (line * (size // len(line) + 1))[:size]
+def text(end: bytes = b"\n") -> bytes:
+    """A megabyte of a console's lines, each with this end."""
+    line = b"%-63s" % b"what a program has to say, in one line of a console"
+    return (line + end) * (MEGABYTE // LINE)
 
 
 def bare(env: Env, uart: str) -> None:
-    """Writes to its line itself, as many bytes as are typed there, a piece at a time."""
+    """Writes to its line itself, a megabyte whenever something is typed there."""
     line = env.device(uart)
-    for wanted in typed(env, uart):
-        printed = text(int(wanted))
+    printed = text(b"\r\n")
+    for _ in typed(env, uart):
         for start in range(0, len(printed), PIECE):
             line.write(printed[start : start + PIECE])
 
 
 def printer(env: Env, control: str, buffering: str) -> None:
-    """Prints through the serial server, as many bytes as are typed at its control UART."""
+    """Prints through the serial server, a megabyte whenever something is typed at its control."""
     out = Serial.connect(env.endpoint("console"), buffering=buffering)
-    for wanted in typed(env, control):
-        printed = text(int(wanted))
-        for start in range(0, len(printed), PIECE):
+    printed = text()
+    for _ in typed(env, control):
+        for start in range(0, MEGABYTE, PIECE):
             out.write(printed[start : start + PIECE])
         out.flush()
 

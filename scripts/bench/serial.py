@@ -11,12 +11,13 @@ from caplab.kernel.host.errors import HostError
 from caplab.kernel.host.watcher import Watcher
 from caplab.scripts.bench import stage
 from caplab.scripts.bench.children import PATIENCE
+from caplab.scripts.bench.printers import text
 from caplab.scripts.bench.rounds import ROUNDS, Case, Setup
 from caplab.scripts.bench.rows import Goal, Pair
 from caplab.scripts.bench.sampling import p50, sampled
 
 PRINTERS = "caplab.scripts.bench.printers"
-MEGABYTE = 1 << 20
+SHOWN = len(text(b"\r\n"))
 CONTROLS = {"ask-ring": "ring", "ask-call": "call"}
 """The UART at which a client of each kind is told to print."""
 PLAIN = {"colour": False}
@@ -25,6 +26,8 @@ BABBLERS = 20
 BABBLE, BABBLE_FULL = 0.3, 1.0
 """Seconds of which it is counted who printed how much."""
 KEYS, KEYS_FULL = 200, 1000
+BETWEEN_KEYS = 0.002
+"""Seconds: whoever types gives the shell the time to ask for the next key."""
 BARE = "a process that writes to a line itself, a page at a time"
 
 
@@ -68,14 +71,14 @@ class Printing:
     def _timed(control: Watcher, console: Watcher) -> float:
         """MB/s."""
         began = time.perf_counter()
-        control.send(b"%d\n" % MEGABYTE)
-        left = MEGABYTE
+        control.send(b"now\n")
+        left = SHOWN
         while left > 0:
             left -= len(console.read(PATIENCE))
         taken = time.perf_counter() - began
         if left or console.lost:
             raise HostError("bench-failed", "The console did not show what was printed.")
-        return MEGABYTE / taken / 1e6
+        return SHOWN / taken / 1e6
 
 
 @contextmanager
@@ -171,7 +174,11 @@ class Echo:
             if self._console.read(PATIENCE) != b"k":
                 raise HostError("bench-failed", "A key came back as something else.")
 
-        return p50(sampled(pressed, self._keys))
+        samples = []
+        for _ in range(self._keys):
+            time.sleep(BETWEEN_KEYS)
+            samples += sampled(pressed, 1)
+        return p50(samples)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ table. Each is used by one thread at a time: `Serial` has the lock.
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 
 from caplab.pd.errors import CapError
@@ -23,6 +24,8 @@ from caplab.servers.serial.protocol import (
     Option,
 )
 
+NAP, NAPS = 0.0001, 8
+"""Seconds between two looks at a full ring, and how many before the server is asked."""
 CALL, WRITE_BACK, RING = "call", "write-back", "ring"
 KINDS = (CALL, WRITE_BACK, RING)
 
@@ -32,6 +35,8 @@ class Printing(ABC):
 
     pages = 1
     options = Option(0)
+    piece = WINDOW_MAX
+    """Bytes of a long text that are best written at once."""
 
     def __init__(self, endpoint: Endpoint, memory: Memory) -> None:
         self.endpoint = endpoint
@@ -113,6 +118,7 @@ class ByRing(Printing):
 
     pages = RING_PAGES
     options = Option.RING
+    piece = RING_MAX // 4
 
     def __init__(self, endpoint: Endpoint, memory: Memory) -> None:
         super().__init__(endpoint, memory)
@@ -142,9 +148,16 @@ class ByRing(Printing):
 
     def write(self, text: bytes, timeout: float | None) -> int:
         sent = self._write(text)
+        naps = 0
         while sent < len(text):
-            self._sync(0, timeout)
-            sent += self._write(text[sent:])
+            if naps < NAPS:
+                naps += 1
+                time.sleep(NAP)
+            else:
+                self._sync(0, timeout)
+            more = self._write(text[sent:])
+            naps = 0 if more else naps
+            sent += more
         return sent
 
     def flush(self, timeout: float | None) -> None:

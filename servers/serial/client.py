@@ -191,10 +191,12 @@ class Serial:
         text = data.encode() if isinstance(data, str) else bytes(data)
         at = 0
         while at < len(text):
-            end = at + WINDOW_MAX
+            end = at + self._out.piece
             if end < len(text):
                 end = text.rfind(b"\n", at, end) + 1 or end
-            at += self.write(text[at:end], timeout=timeout)
+            with self._writing:
+                self._require()
+                at += self._out.write(text[at:end], timeout)
         return len(text)
 
     def flush(self, length: int = 0, *, timeout: float | None = None) -> int:

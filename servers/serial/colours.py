@@ -26,9 +26,11 @@ def colour_of(badge: int) -> bytes:
 
 def cooked(text: bytes) -> bytes:
     """`text` for a raw line: a newline without a carriage return gets one."""
-    if b"\r" not in text:
-        return text.replace(b"\n", b"\r\n")  # ten times as fast
-    return _LONE_NEWLINE.sub(b"\r\n", text)
+    if b"\r" in text:
+        if text.count(b"\r\n") == text.count(b"\n"):
+            return text
+        text = text.replace(b"\r\n", b"\n")
+    return text.replace(b"\n", b"\r\n")
 
 
 def dressed(text: bytes, badge: int, colour: bool) -> bytes:

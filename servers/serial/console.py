@@ -10,6 +10,9 @@ from caplab.servers.serial.protocol import End
 from caplab.servers.serial.reading import Reading
 from caplab.servers.serial.screen import Screen
 
+ASKS_AGAIN = 0.02
+"""Seconds within which a client that was given input asks for more; the line keeps what is typed."""
+
 
 class Console:
     """A UART that the server drives."""
@@ -23,6 +26,9 @@ class Console:
         """Its other end is open."""
         self._masked = False
         """Input waits in the device until there is room for it."""
+        self._taken = False
+        """Input was taken, and the interrupt is still to be acknowledged."""
+        self._acknowledge_by = 0.0
 
     @property
     def name(self) -> str:
@@ -38,11 +44,12 @@ class Console:
         """Edit, answer readers, and send what is to be shown."""
         if self._masked:
             self._take_input()
-        self.reading.pump()
+        given = self.reading.pump()
         if self._masked and self.up and self.reading.input.room(self._env.now()):
             self._take_input()
-            self.reading.pump()
+            given = self.reading.pump() or given
         self.send()
+        self._acknowledge(given)
 
     def send(self) -> None:
         """Let the line have what the screen shows."""
@@ -59,6 +66,8 @@ class Console:
         limits = [self.reading.input.next_deadline()]
         if self._masked and self.up:
             limits.append(self.reading.input.waits_until())
+        if self._taken and self.up:
+            limits.append(self._acknowledge_by)
         known = [limit for limit in limits if limit is not None]
         return max(0.0, min(known) - self._env.now()) if known else None
 
@@ -66,6 +75,18 @@ class Console:
         """The line's end is closed: no interrupt is acknowledged any more, no reader waits."""
         self.up = False
         self.reading.leave_all(LineDown())
+
+    def _acknowledge(self, given: bool) -> None:
+        """Let the next input interrupt: at once, or, if somebody was just given input, when he asks
+        for more or some time has passed. It is a call, and what he has to say would wait for it."""
+        if not self._taken or not self.up:
+            return
+        now = self._env.now()
+        if given:
+            self._acknowledge_by = now + ASKS_AGAIN
+        if now >= self._acknowledge_by or self.reading.input.waited_for:
+            self._taken, self._acknowledge_by = False, 0.0
+            self.uart.irq.ack()
 
     def _take_input(self) -> None:
         room = self.reading.input.room(self._env.now())
@@ -81,5 +102,4 @@ class Console:
                 self.reading.input.typed(part)
             else:
                 self.reading.input.happened(End.BREAK if isinstance(part, Break) else End.RESIZED)
-        self._masked = False
-        self.uart.irq.ack()
+        self._masked, self._taken = False, True

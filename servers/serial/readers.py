@@ -116,6 +116,11 @@ class Input:
         limits = (r.deadline for r in self.readers.values() if r.deadline is not None)
         return min(limits, default=None)
 
+    @property
+    def waited_for(self) -> bool:
+        """Whether the one whose the input is waits for it."""
+        return self.focused in self.readers
+
     # -- focus ---------------------------------------------------------------------------------
 
     def focus(self, badge: int) -> None:

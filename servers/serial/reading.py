@@ -51,15 +51,18 @@ class Reading:
         if replaced is not None:
             self._refuse(replaced, ReadReplaced())
 
-    def pump(self) -> None:
-        """Edit what was typed, and hand out what is finished."""
+    def pump(self) -> bool:
+        """Edit what was typed, and hand out what is finished; whether anybody was given any."""
+        given = False
         while (found := self.input.step()) is not None:
             reader, got = found
             self._show()
             if self._deliver(reader, got):
+                given = True
                 self.input.taken(reader.badge)
             else:
                 self.input.passed_over(reader.badge)
+        return given
 
     def expire(self) -> None:
         """Free the places of those who have given up; the kernel has told them."""
@@ -89,9 +92,9 @@ class Reading:
         try:
             self._env.cap(Endpoint, reader.reply).send(label, data)
         except CapError:
-            return False
-        finally:
             self._forget(reader)
+            return False
+        self._env.slots.free(reader.reply)  # which the answer has emptied
         return True
 
     def _forget(self, reader: Reader) -> None:

@@ -7,13 +7,22 @@ stays in its ring until it is finished, asked for, or fills the ring.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from caplab.pd.ring import RingBroken, RingReader
 from caplab.servers.serial.connections import Connection
 
 SHARE = 4096
-"""Bytes of one turn, what a write without a ring may print at once."""
+"""Bytes of one turn where many wait, what a write without a ring may print at once."""
+ROUND = 65536
+"""Bytes of all turns together, if there is that much: few clients have larger shares."""
+SLICE = 0.002
+"""Seconds for which rings alone are looked at, when nobody else wants anything."""
+NAP = 0.00005
+"""Seconds between two looks at rings whose clients are writing, at least."""
+NAPS = 4
+"""How often one looks before a ring is asleep: a signal costs its client and us more."""
 FIRST_BELL, BELLS = 20, 36
 """Bits of the server's notification that clients with rings signal; several may share one."""
 
@@ -68,26 +77,41 @@ class Rings:
             if word & connection.bell:
                 self._busy[badge] = None
 
-    def turn(self) -> None:
-        """A share of each ring that has something."""
+    def turn(self, *, sleep: bool = True) -> int:
+        """A share of each ring that has something; how many bytes that was. A ring that has nothing
+        is asleep from now on, but without `sleep`."""
+        printed = 0
+        share = max(SHARE, ROUND // max(1, len(self._busy)))
         for badge in list(self._busy):
             connection = self._all[badge]
             ring = connection.ring
             assert ring is not None
             try:
                 ring.ready()
-                more = self._take(connection, ring, SHARE, False)
-                if not more and ring.sleep():
+                taken = self._take(connection, ring, share, False)
+                printed += taken
+                if sleep and not taken and ring.sleep():
                     del self._busy[badge]
             except RingBroken:
                 self._broken(connection)
+        return printed
+
+    def turns(self, now: Callable[[], float]) -> None:
+        """Turns for a while: what the kernel would be asked between any two costs more than one."""
+        end = now() + SLICE
+        quiet = 0
+        while self._busy and now() < end:
+            printed = self.turn(sleep=quiet == NAPS)
+            quiet = 0 if printed else quiet + 1
+            if printed < ROUND // 4:
+                time.sleep(NAP)  # a turn costs the same for little and for much
 
     def sync(self, connection: Connection, everything: bool) -> int:
         """A share now, for a client that waits; the bytes that are left. Raises RingBroken."""
         ring = connection.ring
         assert ring is not None
         ring.ready()
-        self._take(connection, ring, 4 * SHARE, everything)
+        self._take(connection, ring, ring.capacity, everything)
         self._busy[connection.badge] = None
         return ring.ready()
 
@@ -96,8 +120,8 @@ class Rings:
         for connection in list(self._all.values()):
             self.drop(connection)
 
-    def _take(self, connection: Connection, ring: RingReader, share: int, everything: bool) -> bool:
-        """Print whole lines of about a share; False when there is no whole one."""
+    def _take(self, connection: Connection, ring: RingReader, share: int, everything: bool) -> int:
+        """Print whole lines of about a share; how many bytes."""
         ready = ring.ready()
         data = ring.peek(min(share, ready))
         cut = data.rfind(b"\n") + 1
@@ -111,4 +135,4 @@ class Rings:
         if cut:
             self._show(connection, data[:cut])
             ring.advance(cut)
-        return bool(cut)
+        return cut

@@ -94,7 +94,10 @@ class SerialServer:
                     self._notified(message.badge)
                 else:
                     answer = self._requests.handle(message)
-                self._requests.rings.turn()
+                if answer is None:
+                    self._requests.rings.turns(self.env.now)
+                else:  # whoever asked waits
+                    self._requests.rings.turn()
                 for console in self._consoles:
                     console.pump()
         except Stop:

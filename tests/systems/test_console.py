@@ -1,11 +1,13 @@
 """A real system's console: attached through restarts, until the end, to one UART or another."""
 
+import hashlib
 import os
 import signal
 import sys
 from pathlib import Path
 
 import pytest
+import serial
 
 from caplab import System
 from console_user import ESC, at_a_terminal
@@ -56,6 +58,32 @@ pds:
     run: clients.shell
     uses: {console: serial}
     restart: {policy: on-failure, backoff: 0.01}
+"""
+COUNTER = """
+import hashlib
+from caplab.servers.serial import Serial
+
+
+def main(env, size):
+    with Serial.connect(env.endpoint("console")) as console:
+        while True:
+            console.write("ready\\n")
+            seen, left = hashlib.sha256(), size
+            while left:
+                data = console.read(timeout=20)
+                seen.update(data)
+                left -= len(data)
+            console.write(f"{seen.hexdigest()}\\n")
+"""
+COUNTING = """
+name: counting
+uarts: [uart0]
+pds:
+  serial: {run: servers.serial}
+  counter:
+    run: ./counter.py
+    uses: {console: serial}
+    args: {size: 1048576}
 """
 CAPLAB = [sys.executable, "-m", "caplab"]
 BANNER = r"\[caplab\] uart0 on /dev/pts/\d+\. Ctrl-\] then: q leaves"
@@ -150,3 +178,23 @@ def test_every_key_but_the_escape_is_the_system_s_which_goes_on_when_we_leave(
             terminal.send(ESC + "q")
         system.console.expect("x04")
         assert system.pd("driver").alive
+
+
+def test_a_megabyte_that_is_pasted_reaches_a_client_that_reads(
+    tmp_path: Path, runtime_dir: Path
+) -> None:
+    (tmp_path / "counter.py").write_text(COUNTER)
+    (tmp_path / "counting.yaml").write_text(COUNTING)
+    pasted = os.urandom(1 << 20)
+    told = hashlib.sha256(pasted).hexdigest()
+    with System(tmp_path / "counting.yaml") as system:
+        console = system.console["uart0"]
+        console.expect("ready")
+        console.send(pasted)
+        console.expect(told, timeout=60)
+        with serial.Serial(str(system.uart_path()), timeout=60, write_timeout=60) as port:
+            console.expect("ready")
+            port.write(pasted)
+            console.expect(told, timeout=60)
+            assert told.encode() in port.read_until(told.encode())
+        assert console.status()["input_dropped"] == 0

@@ -46,7 +46,8 @@ def kill_server(system: ThreadedSystem) -> None:
 
 
 def silence(system: ThreadedSystem) -> None:
-    """Keep the server from doing anything until it is killed."""
+    """Keep the server from doing anything until it is killed, once it has nothing to do."""
+    system.until(lambda: system.blocked("serial"))
     system.operate(op="suspend", pd="serial")
 
 

@@ -1,5 +1,7 @@
 """Colours and line ends."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +32,11 @@ def test_colour_stands_between_resets_and_can_be_off() -> None:
 )
 def test_a_lone_newline_gets_its_carriage_return(text: bytes, cooked_text: bytes) -> None:
     assert cooked(text) == cooked_text
+
+
+@given(st.text("\r\nx", max_size=30))
+def test_a_newline_is_cooked_by_what_stands_before_it_alone(text: str) -> None:
+    assert cooked(text.encode()) == re.sub(rb"(?<!\r)\n", b"\r\n", text.encode())
 
 
 @given(st.binary(max_size=200))

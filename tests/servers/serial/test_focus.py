@@ -9,6 +9,7 @@ import pytest
 from caplab.kernel.abi import MARK, MARK_BREAK, MARK_SIZE
 from caplab.pd.errors import IpcTimeout
 from caplab.servers.serial import Event, MayNotFocus, NoSuchUart, NotAClient, Serial
+from caplab.servers.serial.console import ASKS_AGAIN
 from caplab.servers.serial.readers import TYPE_AHEAD_MAX, WAITED_FOR
 from threaded_system import PATIENCE, Hand, ThreadedSystem, Uart, client_pd, serial_pd
 
@@ -195,6 +196,22 @@ def test_a_client_that_reads_no_more_is_waited_for_a_while_only(
     system.advance(WAITED_FOR)
     assert uart.expect(b"\a") == b"\a"
     assert boss.do(lambda env: boss.out.status()).dropped == 10
+
+
+def test_the_next_input_interrupts_when_who_was_given_some_asks_again_or_after_a_while(
+    system: ThreadedSystem, boss: Client, uart: Uart
+) -> None:
+    for answered in (True, False):
+        read = boss.begin("read")
+        system.until(lambda: not uart.masked)
+        uart.type(b"key")
+        assert read.result(PATIENCE) == b"key"
+        system.until(lambda: system.blocked("serial"))
+        assert uart.masked
+        if answered:
+            continue
+        system.advance(ASKS_AGAIN)
+        system.until(lambda: not uart.masked)
 
 
 # -- several UARTs --------------------------------------------------------------------------------
