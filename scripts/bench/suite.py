@@ -17,7 +17,7 @@ BENCHES = {
     "idl": "a generated stub beside a raw Call, and beside protobuf",
     "kernel": "a Call among many, long work, many clients, recording: each beside its yardstick",
     "l4": "Codezero's IPC beside a raw Call, a request of sel4rpc beside the calls by hand",
-    "serial": "a megabyte printed beside a line alone, a key's echo, twenty clients that never pause",
+    "serial": "a megabyte printed beside a line alone, a key's echo, twenty clients at once",
     "resources": "a server's death and its blocked callers, the model state and others' calls",
 }
 """Each a module of this folder with `setups(full)`, imported when it is asked for."""

@@ -11,7 +11,7 @@ from caplab.servers.serial.reading import Reading
 from caplab.servers.serial.screen import Screen
 
 ASKS_AGAIN = 0.02
-"""Seconds within which a client that was given input asks for more; the line keeps what is typed."""
+"""Seconds within which who was given input asks for more; meanwhile the line keeps it."""
 
 
 class Console:

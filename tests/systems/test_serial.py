@@ -223,6 +223,8 @@ def test_a_line_is_read_by_the_survivor(boot: Boot, how: str) -> None:
         first = system.console.expect(rb"(client|second)> ")[1].decode()
         other = {"client": "second", "second": "client"}[first]
         if how == "SIGSTOP":
+            while len(system.focus("uart0")["clients"]) < 2:
+                continue  # the other has yet to connect
             system.suspend(first)
             system.console.send("to the suspended\r")
             system.console.expect(b"to the suspended\r\n")
