@@ -34,12 +34,13 @@ def priorities(pid: int) -> list[int]:
 
 @pytest.mark.parametrize("level", ["auto", "basic"])
 def test_threads_that_are_no_tcbs_give_way_and_tcbs_do_not(tmp_path: Path, level: str) -> None:
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
     (tmp_path / "hog.py").write_text(HOG)
     manifest = tmp_path / "hogs.yaml"
     manifest.write_text(f"confinement: {level}\npds: {{hog: {{run: ./hog.py, threads: 2}}}}\n")
     with caplab.System(manifest, paranoid=True) as system:
         while (pid := system.pd("hog").pid) is None:
             os.sched_yield()
-        while priorities(pid)[0] == 0:
+        while priorities(pid)[0] == ours:
             os.sched_yield()
-        assert priorities(pid) == [19, *[0] * (len(os.listdir(f"/proc/{pid}/task")) - 1)]
+        assert priorities(pid) == [19, *[ours] * (len(os.listdir(f"/proc/{pid}/task")) - 1)]
