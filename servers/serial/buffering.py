@@ -17,7 +17,6 @@ from caplab.servers.serial import protocol
 from caplab.servers.serial.errors import BrokenRing
 from caplab.servers.serial.exchange import exchange, request
 from caplab.servers.serial.protocol import (
-    RING_MAX,
     RING_PAGES,
     WINDOW_MAX,
     Function,
@@ -34,6 +33,7 @@ class Printing(ABC):
     """How text gets from a client to the server."""
 
     pages = 1
+    """Of the window, where there is memory for them."""
     options = Option(0)
     piece = WINDOW_MAX
     """Bytes of a long text that are best written at once."""
@@ -43,15 +43,15 @@ class Printing(ABC):
         self.memory = memory
         self.window: Window = memory.map()
 
-    def connect(self, uart: str, named: bool, size: int, timeout: float | None) -> None:
+    def connect(self, uart: str, named: bool, timeout: float | None) -> None:
         """Share the window with the server. Errors: of Serial.connect."""
         options = self.options | (Option.UART if named else Option(0))
-        words = protocol.encode(Function.CONNECT, size, options)
+        words = protocol.encode(Function.CONNECT, self.memory.size, options)
         exchange(self.endpoint, protocol.with_text(words, uart.encode()), [self.memory], timeout)
 
     @abstractmethod
     def write(self, text: bytes, timeout: float | None) -> int:
-        """Print text of at most WINDOW_MAX bytes; how many bytes are on their way, all of them."""
+        """Print text of at most `piece` bytes; how many bytes are on their way, all of them."""
 
     @abstractmethod
     def flush(self, timeout: float | None) -> None:
@@ -118,18 +118,18 @@ class ByRing(Printing):
 
     pages = RING_PAGES
     options = Option.RING
-    piece = RING_MAX // 4
+    piece = 64 * 1024
 
     def __init__(self, endpoint: Endpoint, memory: Memory) -> None:
         super().__init__(endpoint, memory)
         clear(self.window)
-        self._ring = RingWriter(self.window, RING_MAX)
+        self._ring = RingWriter(self.window, memory.size)
         self._bell: Notification | None = None
 
-    def connect(self, uart: str, named: bool, size: int, timeout: float | None) -> None:
+    def connect(self, uart: str, named: bool, timeout: float | None) -> None:
         self._forget_bell()
         options = self.options | (Option.UART if named else Option(0))
-        words = protocol.encode(Function.CONNECT, size, options)
+        words = protocol.encode(Function.CONNECT, self.memory.size, options)
         env = self.endpoint.env
         slot = env.slots.alloc()
         try:

@@ -7,9 +7,9 @@ from math import ceil
 from threading import Lock
 from typing import NamedTuple, Self
 
-from caplab.kernel.abi import PAGE_SIZE
-from caplab.pd.errors import CapError, PeerDied, Revoked
-from caplab.pd.objects import Endpoint
+from caplab.pd.env import Env
+from caplab.pd.errors import CapError, OutOfUntyped, PeerDied, Revoked
+from caplab.pd.objects import Endpoint, Memory
 from caplab.servers.serial import protocol
 from caplab.servers.serial.buffering import CALL, Printing, let_go, printing
 from caplab.servers.serial.errors import (
@@ -110,13 +110,12 @@ class Serial:
         if pages < 1:
             request(endpoint, Function.CONNECT, 0, timeout=timeout)
             raise IllegalOperation
-        pages = max(pages, kind.pages)
-        memory = endpoint.env.memory(pages=pages)
+        memory = _memory(endpoint.env, pages, kind.pages)
         out: Printing | None = None
         try:
             out = kind(endpoint, memory)
             made = cls(out, endpoint.name if uart is None else uart, uart is not None)
-            out.connect(made._uart, made._named, pages * PAGE_SIZE, timeout)
+            out.connect(made._uart, made._named, timeout)
         except BaseException:
             if out is not None:
                 out.close()
@@ -298,10 +297,13 @@ class Serial:
 
         The capability is looked up by its name again; tried for `timeout` seconds, for a server
         may wait before it is restarted. What stood in the buffer or the ring comes to the new
-        server; the last window or share of it may have been printed before.
+        server; the last window or share of it may have been printed before. What has been parted
+        from is over: connect anew.
 
-        Errors: PeerDied (no server came), Revoked (it was killed), and those of connect
+        Errors: PeerDied (no server came), Revoked (it was killed), NotConnected, and those of
+        connect
         """
+        self._require()
         env = self.endpoint.env
         end = env.now() + timeout
         with self._writing:
@@ -310,15 +312,13 @@ class Serial:
                     if self.endpoint.name:
                         self._out.endpoint = env.endpoint(self.endpoint.name)
                     left = max(0.0, end - env.now())
-                    size = self._out.pages * PAGE_SIZE
-                    self._out.connect(self._uart, self._named, size, left)
+                    self._out.connect(self._uart, self._named, left)
+                    self._out.flush(max(0.0, end - env.now()))
                     break
-                except PeerDied:
+                except PeerDied:  # not yet, or again
                     if env.now() + RETRY >= end:
                         raise
                 env.sleep(RETRY)
-            self._connected = True
-            self._out.flush(max(0.0, end - env.now()))
 
     def disconnect(self, *, timeout: float | None = None) -> None:
         """Part from the server, all being printed; the window is let go. serial_server_disconnect.
@@ -377,3 +377,14 @@ class Serial:
         self._connected = False
         self.endpoint.env.not_at_exit(self._at_exit)
         self._out.close()
+
+
+def _memory(env: Env, least: int, best: int) -> Memory:
+    """Of so many pages, as far as the PD's own untyped memory goes."""
+    pages = max(least, best)
+    while pages > least:
+        try:
+            return env.memory(pages=pages)
+        except OutOfUntyped:
+            pages //= 2
+    return env.memory(pages=least)

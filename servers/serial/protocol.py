@@ -51,7 +51,7 @@ TEXT_MAX = MSG_BYTES - 3 * 8
 """Longest text in a message, in bytes: what it holds behind three words."""
 PROMPT_MAX = MSG_BYTES - 4 * 8
 """Longest prompt, in bytes."""
-RING_PAGES = 16
+RING_PAGES = 64
 """Pages of a window that is a ring; any power of two up to this will do."""
 RING_MAX = RING_PAGES * PAGE_SIZE
 

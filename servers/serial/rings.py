@@ -67,7 +67,7 @@ class Rings:
             assert ring is not None
             try:
                 while ring.ready():
-                    self._take(connection, ring, SHARE, True)
+                    self._take(connection, ring, ROUND, True)
             except RingBroken:
                 pass  # nothing of it can be believed any more
 
@@ -87,7 +87,6 @@ class Rings:
             ring = connection.ring
             assert ring is not None
             try:
-                ring.ready()
                 taken = self._take(connection, ring, share, False)
                 printed += taken
                 if sleep and not taken and ring.sleep():
@@ -110,8 +109,7 @@ class Rings:
         """A share now, for a client that waits; the bytes that are left. Raises RingBroken."""
         ring = connection.ring
         assert ring is not None
-        ring.ready()
-        self._take(connection, ring, ring.capacity, everything)
+        self._take(connection, ring, ROUND, everything)
         self._busy[connection.badge] = None
         return ring.ready()
 
@@ -128,9 +126,7 @@ class Rings:
         if not cut and ready > len(data):
             data = ring.peek(ready)
             cut = data.find(b"\n") + 1
-        if not cut and (everything or ready == ring.capacity):
-            cut = len(data)
-        elif everything and ready == len(data):
+        if ready == len(data) and (everything or (not cut and ready == ring.capacity)):
             cut = ready
         if cut:
             self._show(connection, data[:cut])

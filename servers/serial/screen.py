@@ -21,7 +21,7 @@ class Screen:
 
     def __init__(self, colour: bool) -> None:
         self._colour = colour
-        self._out = bytearray()
+        self._out: list[bytes] = []
         self._at_start = True
         self._owner: int | None = None
         """Whose unfinished line it is; None at its start, or when it is the edited one."""
@@ -32,8 +32,8 @@ class Screen:
 
     def take(self) -> bytes:
         """What is to be sent now."""
-        out, self._out = bytes(self._out), bytearray()
-        return out
+        out, self._out = self._out, []
+        return b"".join(out)
 
     def print(self, badge: int, profile: Profile, text: bytes, now: float) -> None:
         """Text of a client, in one piece."""
@@ -81,7 +81,7 @@ class Screen:
 
     def ring(self) -> None:
         """The bell."""
-        self._out += b"\a"
+        self._out.append(b"\a")
 
     @property
     def _editing(self) -> bool:
@@ -89,12 +89,12 @@ class Screen:
 
     def _break(self) -> None:
         self._hidden = bool(self._edit)
-        self._out += _BREAK
+        self._out.append(_BREAK)
         self._at_start, self._owner = True, None
 
     def _show(self, text: bytes, badge: int | None, ends: bool) -> None:
         self._hidden = bool(self._edit)
-        self._out += text
+        self._out.append(text)
         self._at_start, self._owner = ends, None if ends else badge
         if ends and self._hidden:
             self._reappear()
@@ -106,6 +106,6 @@ class Screen:
         self._add(self._edit)
 
     def _add(self, shown: bytes) -> None:
-        self._out += shown
+        self._out.append(shown)
         if shown:
             self._at_start = False

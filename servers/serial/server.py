@@ -94,10 +94,11 @@ class SerialServer:
                     self._notified(message.badge)
                 else:
                     answer = self._requests.handle(message)
-                if answer is None:
+                if self._requests.rings.busy:
+                    if answer is not None:  # its caller can go on while rings are printed
+                        self.env.reply(answer.label, answer.data, caps=answer.caps)
+                        answer = None
                     self._requests.rings.turns(self.env.now)
-                else:  # whoever asked waits
-                    self._requests.rings.turn()
                 for console in self._consoles:
                     console.pump()
         except Stop:
@@ -114,9 +115,7 @@ class SerialServer:
     def _next(self, answer: Answer | None) -> Message | None:
         """Answer, then wait for what comes next; None when there is something to do without."""
         slot = self._requests.admission.slot
-        if self._requests.rings.busy:
-            if answer is not None:
-                self.env.reply(answer.label, answer.data, caps=answer.caps)
+        if self._requests.rings.busy and answer is None:
             return self.endpoint.nb_recv(receive=slot)
         limits = [console.next_timeout() for console in self._consoles]
         timeout = min((limit for limit in limits if limit is not None), default=None)

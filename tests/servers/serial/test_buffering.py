@@ -12,7 +12,7 @@ from caplab.servers.serial import BrokenRing, InvalidArgument, NotConnected, Ser
 from caplab.servers.serial import protocol as wire
 from caplab.servers.serial.buffering import KINDS
 from caplab.servers.serial.exchange import exchange, request
-from caplab.servers.serial.protocol import RING_MAX, Function, Option
+from caplab.servers.serial.protocol import RING_MAX, RING_PAGES, Function, Option
 from threaded_system import PATIENCE, Hand, ThreadedSystem, Uart, client_pd, serial_pd
 
 
@@ -161,7 +161,7 @@ def test_a_line_longer_than_the_ring_is_printed_in_pieces(
 
 def test_a_ring_of_more_pages_than_allowed_is_refused(system: ThreadedSystem) -> None:
     with pytest.raises(ShmemTooLarge):
-        connect(system, "ring", pages=32)
+        connect(system, "ring", pages=128)
     assert not system.segments
 
 
@@ -178,7 +178,7 @@ def test_a_window_is_used_as_what_it_was_connected_as(system: ThreadedSystem) ->
 def ring_by_hand(system: ThreadedSystem, **writes: bytes) -> tuple[Any, Any]:
     """A ring made by hand: the endpoint and the window, connected."""
     env = system.env("a")
-    endpoint, memory = env.endpoint("console"), env.memory(pages=16)
+    endpoint, memory = env.endpoint("console"), env.memory(pages=RING_PAGES)
     window = memory.map()
     for place, data in writes.items():
         window.write(int(place[1:]), data)
@@ -199,6 +199,7 @@ def test_a_ring_whose_indices_cannot_be_is_refused_or_dropped(
     assert info.value.code == 21
     endpoint, window = ring_by_hand(system, _0=index(0), _64=index(0))
     writer = RingWriter(window, RING_MAX)
+    system.until(lambda: system.blocked("serial"))
     writer._publish(HEAD, 1 << 40)
     with pytest.raises(BrokenRing):
         request(endpoint, Function.SYNC, 1)
