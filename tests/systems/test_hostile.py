@@ -1,5 +1,6 @@
 """The gallery of attacks, whole: what is stopped where, and what the victims notice."""
 
+import errno
 import os
 import re
 import subprocess
@@ -13,7 +14,9 @@ import other_user
 from caplab.clients.hostile.table import ATTACKS, BY_NAME
 from caplab.kernel.boot.manifest import shipped
 from caplab.kernel.confine import probe
+from caplab.kernel.confine.landlock import Landlock
 from caplab.kernel.confine.level import Impossible, Level, choose
+from caplab.kernel.confine.libc import NUMBERS, Libc
 
 ROW = re.compile(r"gallery \| +(\d+)  (\S+) +([\d.]+) ms  (.*)")
 THROUGH = "GOT THROUGH"
@@ -32,13 +35,18 @@ def possible(level: Level) -> bool:
     return True
 
 
-def attacked(folder: Path, level: Level, user: bool) -> Run:
-    """The shipped system with that much confinement; here victims may wait longer, for other
-    tests."""
-    patient = shipped()["hostile"].read_text().replace("teller]}", "teller], stall: 5}")
-    assert "stall" in patient
+def patient(folder: Path, level: str) -> Path:
+    """The shipped manifest, with that level; here victims may wait longer, for other tests."""
+    text = shipped()["hostile"].read_text().replace("teller]}", "teller], stall: 5}")
+    assert "stall" in text
     manifest = folder / "hostile.yaml"
-    manifest.write_text(f"confinement: {level}\n{patient}")
+    manifest.write_text(f"confinement: {level}\n{text}")
+    return manifest
+
+
+def attacked(folder: Path, level: Level, user: bool) -> Run:
+    """The shipped system with that much confinement."""
+    manifest = patient(folder, level)
     words = ["up", str(manifest), "--timeout", "60"]
     runtime_dir = folder / "run"
     runtime_dir.mkdir(mode=0o700)
@@ -101,3 +109,59 @@ def test_no_sequence_that_an_attacker_prints_reaches_the_terminal(
     assert "printed by attacker" in gallery.stderr
     assert "\x1b" not in gallery.stderr + gallery.stdout
     assert "\x07" not in gallery.stderr + gallery.stdout
+
+
+WITHOUT = """
+import sys
+from caplab.kernel.confine import seccomp
+from caplab.kernel.confine.libc import Libc
+
+number = int(sys.argv.pop(1))
+lines = [
+    seccomp.Instruction(seccomp.LOAD, 0, 0, seccomp.NUMBER_AT),
+    seccomp.Instruction(seccomp.JUMP_EQUAL, 0, 1, number),
+    seccomp.Instruction(seccomp.RETURN, 0, 0, seccomp.ERROR | int(sys.argv.pop(1))),
+    seccomp.Instruction(seccomp.RETURN, 0, 0, seccomp.ALLOW),
+]
+seccomp.Seccomp(Libc()).load(seccomp.Filter(seccomp.pack(lines)), all_threads=True)
+from caplab.scripts.cli.main import main
+main()
+"""
+"""A host whose Linux answers one call as another one's filter, or an older Linux, would."""
+
+
+def on_a_host_without(runtime_dir: Path, folder: Path, number: int, error: int) -> Run:
+    command = [sys.executable, "-c", WITHOUT, str(number), str(error)]
+    own = {**os.environ, "XDG_RUNTIME_DIR": str(runtime_dir)}
+    words = [*command, "up", str(patient(folder, "auto")), "--timeout", "60"]
+    return subprocess.run(words, capture_output=True, text=True, timeout=90, env=own)
+
+
+needs_basic = pytest.mark.skipif(
+    not possible(Level.BASIC) or not Landlock(Libc()).version,
+    reason="this host lacks what is to be left over",
+)
+
+
+@needs_basic
+def test_a_host_that_forbids_namespaces_still_stops_every_attack(
+    runtime_dir: Path, tmp_path: Path
+) -> None:
+    unshare = {"x86_64": 272, "aarch64": 97}[os.uname().machine]
+    run = on_a_host_without(runtime_dir, tmp_path, unshare, errno.EPERM)
+    assert "confinement basic" in run.stderr
+    assert "unshare: EPERM" in run.stderr
+    assert run.returncode == 0, run.stderr
+
+
+@needs_basic
+@pytest.mark.slow
+def test_without_landlock_files_can_be_read_which_is_said_and_nothing_else_gets_through(
+    runtime_dir: Path, tmp_path: Path
+) -> None:
+    number = NUMBERS["x86_64"]["landlock_create_ruleset"]  # as everywhere
+    run = on_a_host_without(runtime_dir, tmp_path, number, errno.ENOSYS)
+    assert "this Linux has no Landlock: PDs can read your files" in run.stderr
+    through = {name for name, why in rows(run).items() if THROUGH in why}
+    assert through == {"look-into-proc", "read-secrets"}
+    assert run.returncode == 1
