@@ -114,6 +114,7 @@ def map_in(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
 
     What was mapped there is replaced, and the PD needs no capability to the object; when that is
     destroyed, the pages fault again. A thread that faulted goes on when its fault is replied to.
+    The pages stay the pager's: they are no hold of the PD, and the model shows none.
 
     seL4:      seL4_X86_Page_Map
     Object:    FRAME

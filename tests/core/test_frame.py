@@ -272,7 +272,8 @@ def test_an_answer_that_went_out_before_does_not_tell_of_a_withdrawal() -> None:
     withdrawals = lab.k.withdrawals
     withdrawals.note(fs.pd, "cl.x")
     frame = bytes(ANSWER.size)
-    early: list[Effect] = [Resume(fs.number, frame), WithdrawSegment(1, fs.pd.number)]
+    gone = DestroySegment(2)
+    early: list[Effect] = [Resume(fs.number, frame), gone, WithdrawSegment(1, fs.pd.number)]
     withdrawals.tell(early)
     assert early[0] == Resume(fs.number, frame)
     both: list[Effect] = [
