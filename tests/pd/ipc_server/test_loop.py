@@ -5,14 +5,20 @@ from typing import Any
 
 import pytest
 
+from caplab.kernel.abi import ObjectType
+from caplab.kernel.core.cap import Cap
+from caplab.kernel.core.notification import Notification
+from caplab.kernel.root.pd import CLIENT_RIGHTS, give
 from caplab.pd.env import Env
 from caplab.pd.errors import NoSpareTcb
+from caplab.pd.idl import NotHere
 from caplab.pd.ipc_server import IpcServer, Later
+from caplab.pd.objects import Endpoint
 from components import built, serving
 from threaded_system import Hand
 
 IDL = """
-interface Counter { void increment(out int result); };
+interface Counter { void increment(out int result); void give(in cap what); };
 interface Queue {
     error Closed = 9;
     void take(out int value);
@@ -57,7 +63,12 @@ class Shop:
                 self.counter += 1
                 return self.counter
 
+            def give(self, what: Any) -> None:
+                what.delete()
+
             def released(self) -> None:
+                with pytest.raises(RuntimeError, match="no request here"):
+                    shop.server.client()
                 shop.released.append(self)
 
         return server_Counter()
@@ -73,6 +84,9 @@ class Shop:
                 return later.nothing
 
             def put(self, value: int) -> int:
+                if value < 0:
+                    server.defer()
+                    raise idl.Closed("not even later")
                 shop.told.append(shop.waiting.pop(0).reply(value))
                 return len(shop.waiting)
 
@@ -173,6 +187,68 @@ def test_an_answer_that_does_not_fit_is_refused_later_too(idl: Any) -> None:
             end.result(10)
 
 
+def test_who_defers_and_refuses_has_refused(idl: Any) -> None:
+    shop = Shop(idl)
+    with serving(shop.main) as system:
+        queue = idl.client_Queue(system.env("client").endpoint("server"))
+        with pytest.raises(idl.Closed, match="not even later"):
+            queue.put(-1)
+
+
+def test_an_answer_is_deferred_once(idl: Any) -> None:
+    shop = Shop(idl)
+
+    class Twice(idl.Counter):  # type: ignore[misc,name-defined]
+        def increment(self) -> int:
+            server.defer().reply(1)
+            server.defer()
+            return 0
+
+        def give(self, what: Any) -> None:
+            pass
+
+    def main(env: Env) -> None:
+        nonlocal server
+        server = IpcServer(env)
+        server.bind(idl.Counter.iface, Twice())
+        server.run()
+
+    server: Any = None
+    with serving(main) as system:
+        assert idl.client_Counter(system.env("client").endpoint("server")).increment() == 1
+        system.until(lambda: system.faults)
+        with pytest.raises(RuntimeError, match="to be answered later already"):
+            raise system.faults["server"]
+    assert not shop.told
+
+
+def test_an_object_that_the_server_forgot_is_not_there(idl: Any) -> None:
+    shop = Shop(idl)
+
+    class Store(idl.Counter):  # type: ignore[misc,name-defined]
+        def increment(self) -> int:
+            return 1
+
+        def give(self, what: Any) -> None:
+            what.delete()
+
+    with serving(shop.main) as system:
+        env = system.env("client")
+        idl.client_Queue(env.endpoint("server")).client()
+        badge = shop.server.objects.enter(idl.Counter.iface, Store(), {})
+        made = Hand(system, "client")
+        shop.server.objects.leave(badge)
+        # The root task's own capability is what a Parent has: it may mint any badge.
+        pd = system.root.latest["server"]
+        assert pd.endpoint is not None
+        with system.lock:
+            own = Cap(ObjectType.ENDPOINT, pd.endpoint, CLIENT_RIGHTS, badge)
+            slot = give(system.kernel, system.root.latest["client"], "forged", own, None, "root")
+        endpoint = Endpoint(env, slot)
+        with pytest.raises(NotHere, match="the object is gone"):
+            made.do(lambda _: idl.client_Counter(endpoint).increment())
+
+
 def test_who_only_sent_is_answered_by_nobody(idl: Any) -> None:
     shop = Shop(idl)
     with serving(shop.main) as system:
@@ -199,10 +275,11 @@ def test_threads_serve_clients_while_one_is_blocked_in_an_operation(idl: Any) ->
             Hand(system, name).begin(lambda env: idl.client_Queue(env.endpoint("server")).block())
             for name in ("first", "second")
         ]
-        system.until(lambda: sum(system.blocked("server", index) for index in range(3)) == 3)
+        tcbs = system.root.latest["server"].tcbs
+        system.until(lambda: sum(isinstance(tcb.on, Notification) for tcb in tcbs) == 2)
         queue = idl.client_Queue(system.env("client").endpoint("server"))
-        for end in ends:
-            assert not end.done() or not ends[0].done()
+        assert not any(end.done() for end in ends)
+        for _ in ends:
             queue.unblock()
         for end in ends:
             end.result(10)
@@ -241,6 +318,7 @@ def test_the_tcb_of_a_session_is_spare_again_when_its_client_is_gone(idl: Any) -
         for number in range(3):
             session = queue.session()
             assert session.increment() == 1
+            queue.client()
             session.endpoint.delete()
             system.until(lambda number=number: len(shop.released) == number + 1)
             system.until(lambda: not system.envs["server"].threads._busy[0])
