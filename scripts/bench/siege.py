@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from caplab.clients.hostile.table import ATTACKS
 from caplab.kernel.boot.system import System
+from caplab.kernel.host.errors import RequestRefused
 from caplab.scripts.bench import stage
 from caplab.scripts.bench.children import PATIENCE
 from caplab.scripts.bench.rounds import ROUNDS, Case
@@ -124,9 +125,18 @@ def under_attack(system: System, attack: str) -> tuple[Taken, Taken]:
     system.console["uart1"].send(f"{attack}\n".encode())
     system.console["uart1"].expect(r"loose\n", PATIENCE)
     during = taken(system, UNDER_ATTACK)
-    if system.pd(pd_of(attack)).alive:
-        system.kill(pd_of(attack))
+    end(system, pd_of(attack))
     return quiet, during
+
+
+def end(system: System, pd: str) -> None:
+    """Kill a PD, if it has not ended by itself; it may do so at any moment."""
+    try:
+        if system.pd(pd).alive:
+            system.kill(pd)
+    except RequestRefused as refused:
+        if refused.code != "not-running":
+            raise
 
 
 def taken(system: System, seconds: float) -> Taken:

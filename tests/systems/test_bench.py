@@ -269,3 +269,15 @@ def test_a_model_with_another_number_of_resources_is_no_figure() -> None:
         case._shown = 60
         with pytest.raises(ValueError, match="a model of 50 resources, not 60"):
             case.round(False)
+
+
+def test_an_attacker_that_ends_while_it_is_to_be_killed_is_no_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with stage.booted("ended", stage.CALLING) as system:
+        alive = system.pd("caller")
+        system.kill("caller")
+        monkeypatch.setattr(system, "pd", lambda _: alive)
+        siege.end(system, "caller")
+        with pytest.raises(HostError):
+            siege.end(system, "nobody")
