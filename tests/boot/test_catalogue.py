@@ -9,6 +9,7 @@ import pytest
 from caplab.kernel.abi import Status
 from caplab.kernel.boot.catalogue import UnknownWord, catalogue, explain, words
 from caplab.pd import errors
+from caplab.pd.idl import WireError
 from caplab.servers.serial.protocol import Error
 from sources import sources
 
@@ -73,6 +74,12 @@ def test_each_exception_of_the_pd_library_is_explained() -> None:
         if each.__module__ == errors.__name__
     }
     assert declared <= set(words())
+
+
+def test_each_refusal_on_every_interfaces_behalf_is_explained_with_its_number() -> None:
+    for error in WireError.__subclasses__():
+        told = catalogue()["exceptions"][error.__name__]["meaning"]
+        assert re.search(rf"\berror {error.code}\b", told, re.IGNORECASE), error
 
 
 def test_each_refusal_of_the_serial_server_is_explained_with_its_number() -> None:

@@ -71,7 +71,7 @@ class Compiler:
             data = path.read_bytes()
             if len(data) > LARGEST:
                 raise OSError(None, f"it is larger than {LARGEST} bytes")
-            parsed = parse(data.decode().expandtabs(1), name)
+            parsed = parse(data.decode("utf-8-sig").expandtabs(1), name)
         except OSError as why:
             message = f"{name} cannot be read: {why.strerror}"
             self.problems.append(Problem("CL110", message, at, "correct the name of the file"))
@@ -145,8 +145,11 @@ class Compiler:
         if item.type_file:
             places.append(OWN / wanted)
         for place in places:
-            if place.is_file():
-                return place.resolve()
+            try:
+                if place.is_file():
+                    return place.resolve()
+            except OSError:  # such a name cannot be that of a file
+                break
         fix = "correct the name: it is looked for beside this file"
         if item.type_file:
             fix = f"write its types into {wanted}, as in  typedef uint64_t offset_t;"

@@ -11,6 +11,8 @@ from caplab.kernel.boot.problems import Note, Place, Problem, meant
 from caplab.scripts.gen.idl import tree, words
 from caplab.scripts.gen.idl.model import Interface, Type
 
+LONGEST = 40
+"""Digits of a number that are looked at: 64 bits have no more than 20."""
 WHAT = {"const": "a constant", "type": "a type", "interface": "an interface"}
 
 
@@ -105,6 +107,10 @@ class Scope:
     def _value(self, word: tree.Word, what: str) -> int | None:
         if word.text[0].isdigit() or word.text[0] == "-":
             digits = word.text.lstrip("-")
+            if len(digits) > LONGEST:
+                message = f"{what} is a number of {len(digits)} digits"
+                self.refuse("CL117", message, word.place, "write one of at most 64 bits")
+                return None
             if len(digits) > 1 and digits[0] == "0" and digits.isdigit():
                 plain = digits.lstrip("0") or "0"
                 self.refuse(

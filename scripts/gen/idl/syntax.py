@@ -58,7 +58,15 @@ def parse(text: str, file: str) -> tree.Tree:
         parsed = parser().parse(text)
     except UnexpectedInput as wrong:
         raise Unreadable(_problem(wrong, lines, file)) from None
-    made: tree.Tree = _Builder(lines, file).transform(parsed)
+    try:
+        made: tree.Tree = _Builder(lines, file).transform(parsed)
+    except RecursionError:
+        message = "types are nested too deeply in it"
+        raise Unreadable(
+            Problem(
+                "CL111", message, Place(file), "give the inner ones names of their own: typedef"
+            )
+        ) from None
     return made
 
 

@@ -225,7 +225,10 @@ def enum(scope: Scope, one: tree.Enum) -> Enum | None:
     good = True
     for name, number in one.members:
         good &= scope.fit(name)
-        value: int | None = following
+        value: int | None = following if following < 1 << 63 else None
+        if value is None and number is None:
+            message = f"`{name}` would be {following}, and 64 bits hold no more than that less 1"
+            scope.refuse("CL117", message, name.place, "give it a number")
         if number is not None:
             value = scope.number(number, -(1 << 63), (1 << 63) - 1, "a member's number")
         if value is None:
