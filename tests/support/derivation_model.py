@@ -254,15 +254,18 @@ class Model:
         place[0].slots[place[1]] = entry
 
     def rotate(self, node: Entry, to: Any, middle: Any, at: Any, words: tuple[int, int]) -> Status:
-        """`middle` and `at` are a root and a path; the words are the new guards."""
+        """`middle` and `at` are a root and a path; the words are the new guards.
+
+        The source is looked up before the pivot, which shows when both are wrong.
+        """
         places = [self.target(node, *to)]
-        for root, path in (middle, at):
+        for root, path in (at, middle):
             if isinstance(places[-1], Status):
                 break
             places.append(self.target(root, *path))
         if isinstance(places[-1], Status):
             return places[-1]
-        destination, pivot, source = places
+        destination, source, pivot = places
         if pivot in (source, destination):
             return Status.ILLEGAL_OPERATION
         if destination != source and destination[1] in destination[0].slots:
