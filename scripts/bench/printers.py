@@ -9,6 +9,8 @@ PIECE = 4096
 """Bytes written at once: a page, as the C library's stdio does, and all a window holds."""
 LINE = 64
 """Bytes of a line."""
+BABBLED = 63
+"""Bytes of a line of who never pauses, its end not counted."""
 
 
 def text(end: bytes = b"\n") -> bytes:
@@ -39,7 +41,7 @@ def printer(env: Env, control: str, buffering: str) -> None:
 def babbler(env: Env, number: int, buffering: str) -> None:
     """Prints lines that name it and never pauses."""
     out = Serial.connect(env.endpoint("console"), buffering=buffering)
-    line = b"%02d %-60s\r\n" % (number, b"has something to say")
+    line = (b"%02d has something to say" % number).ljust(BABBLED) + b"\r\n"
     while True:
         out.write(line)
 

@@ -11,7 +11,7 @@ from caplab.kernel.host.errors import HostError
 from caplab.kernel.host.watcher import Watcher
 from caplab.scripts.bench import stage
 from caplab.scripts.bench.children import PATIENCE
-from caplab.scripts.bench.printers import text
+from caplab.scripts.bench.printers import BABBLED, text
 from caplab.scripts.bench.rounds import ROUNDS, Case, Setup
 from caplab.scripts.bench.rows import Goal, Pair
 from caplab.scripts.bench.sampling import p50, sampled
@@ -23,7 +23,7 @@ CONTROLS = {"ask-ring": "ring", "ask-call": "call"}
 PLAIN = {"colour": False}
 WARM_UP = 2
 BABBLERS = 20
-BABBLE, BABBLE_FULL = 0.3, 1.0
+BABBLE, BABBLE_FULL = 0.5, 3.0
 """Seconds of which it is counted who printed how much."""
 KEYS, KEYS_FULL = 200, 1000
 BETWEEN_KEYS = 0.002
@@ -114,23 +114,19 @@ class Babble:
 
     def round(self, yardstick_first: bool) -> list[Pair]:
         counts = self._counted(self._seconds)
-        if len(counts) < BABBLERS:
-            raise HostError("bench-failed", f"Only {len(counts)} clients printed anything.")
-        return [Pair(max(counts.values()) / min(counts.values()))]
+        least = min(counts.values()) if len(counts) == BABBLERS else 1  # else somebody had nothing
+        return [Pair(max(counts.values()) / least)]
 
     def _counted(self, seconds: float) -> Counter[bytes]:
-        """Lines by who printed them."""
+        """Lines by who printed them. Where we read too slowly some are missing, of everybody."""
         self._console.status()  # which comes behind all that we have not read yet
         self._console.receive()
-        lost = self._console.lost
         end = time.monotonic() + seconds
         parts = []
-        while time.monotonic() < end:  # looked into later: who stops to look misses some
+        while time.monotonic() < end:  # looked into later: who stops to look misses more
             parts.append(self._console.read(PATIENCE))
-        if self._console.lost > lost:
-            raise HostError("bench-failed", "The clients print faster than we can read.")
-        lines = b"".join(parts).split(b"\r\n")[1:-1]
-        return Counter(line[:2] for line in lines)
+        lines = b"".join(parts).split(b"\r\n")
+        return Counter(line[:2] for line in lines if len(line) == BABBLED and line[:2].isdigit())
 
 
 @contextmanager

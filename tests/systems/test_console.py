@@ -85,6 +85,23 @@ pds:
     uses: {console: serial}
     args: {size: 1048576}
 """
+READER = """
+from caplab.servers.serial import Serial
+
+
+def main(env):
+    with Serial.connect(env.endpoint("console")) as console:
+        while (line := console.read_line(f"{env.name}> ")) is not None:
+            console.printf("%s got %s\\n", env.name, line)
+"""
+READERS = """
+name: readers
+uarts: [uart0]
+pds:
+  serial: {run: servers.serial, args: {colour: false}}
+  one: {run: ./reader.py, uses: {console: serial}}
+  two: {run: ./reader.py, uses: {console: serial}}
+"""
 CAPLAB = [sys.executable, "-m", "caplab"]
 BANNER = r"\[caplab\] uart0 on /dev/pts/\d+\. Ctrl-\] then: q leaves"
 
@@ -198,3 +215,30 @@ def test_a_megabyte_that_is_pasted_reaches_a_client_that_reads(
             console.expect(told, timeout=60)
             assert told.encode() in port.read_until(told.encode())
         assert console.status()["input_dropped"] == 0
+
+
+def test_the_input_goes_to_whom_the_user_names(tmp_path: Path, runtime_dir: Path) -> None:
+    (tmp_path / "reader.py").write_text(READER)
+    (tmp_path / "readers.yaml").write_text(READERS)
+    with System(tmp_path / "readers.yaml") as system:
+        while [c["reading"] for c in system.focus("uart0")["clients"]] != [True, True]:
+            continue  # they have yet to connect, and to read
+        with at_a_terminal([*CAPLAB, "console", "--to", "two"]) as terminal:
+            terminal.expect("the input of uart0 goes to two")
+            terminal.expect(BANNER)
+            terminal.send("first\r")
+            terminal.expect("two got first")
+            terminal.send(ESC + "s")
+            terminal.expect("one reading")
+            terminal.expect("to: ")
+            terminal.send("o\t\r")
+            terminal.expect("input goes to one")
+            terminal.send("second\r")
+            terminal.expect("one got second")
+            terminal.send(ESC + "sthree\r")
+            terminal.expect("no PD `three`")
+            terminal.send(ESC + "q")
+        assert terminal.code == 0
+        with at_a_terminal([*CAPLAB, "console", "--to", "serial"]) as terminal:
+            terminal.expect(r"\[not-a-client\]")
+        assert terminal.code == 2
