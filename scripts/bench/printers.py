@@ -1,7 +1,11 @@
 """The programs of `bench serial`: who prints a megabyte, who never pauses, who echoes a key."""
 
+import time
+from functools import partial
+
 from caplab.pd.env import Env
-from caplab.scripts.bench.programs import typed
+from caplab.scripts.bench.programs import UART, typed
+from caplab.scripts.bench.sampling import BODY, Trip, p50, sampled
 from caplab.servers.serial import Serial
 
 MEGABYTE = 1 << 20
@@ -9,6 +13,8 @@ PIECE = 4096
 """Bytes written at once: a page, as the C library's stdio does, and all a window holds."""
 LINE = 64
 """Bytes of a line."""
+BETWEEN_KEYS = 0.002
+"""Seconds: whoever types gives the shell the time to ask for the next key."""
 BABBLED = 63
 """Bytes of a line of who never pauses, its end not counted."""
 
@@ -52,3 +58,22 @@ def echoer(env: Env) -> None:
     console.write(b"ready\n")
     while True:
         console.write(console.read())
+
+
+def caller(env: Env) -> None:
+    """Answers each number that is typed: the p50 of so many calls, in microseconds, each made when
+    the next key would be pressed."""
+    trip = partial(env.endpoint("echo").call, 0, BODY)
+    uart = env.device(UART)
+    uart.write(b"ready\n")
+    for wanted in typed(env):
+        uart.write(b"p50 %.3f\n" % p50(paced(trip, int(wanted))))
+
+
+def paced(trip: Trip, count: int) -> list[int]:
+    """Nanoseconds of each of so many trips, with a pause before each."""
+    samples = []
+    for _ in range(count):
+        time.sleep(BETWEEN_KEYS)
+        samples += sampled(trip, 1)
+    return samples

@@ -11,10 +11,10 @@ from caplab.kernel.host.errors import HostError
 from caplab.kernel.host.watcher import Watcher
 from caplab.scripts.bench import stage
 from caplab.scripts.bench.children import PATIENCE
-from caplab.scripts.bench.printers import BABBLED, text
+from caplab.scripts.bench.printers import BABBLED, paced, text
 from caplab.scripts.bench.rounds import ROUNDS, Case, Setup
 from caplab.scripts.bench.rows import Goal, Pair
-from caplab.scripts.bench.sampling import p50, sampled
+from caplab.scripts.bench.sampling import p50
 
 PRINTERS = "caplab.scripts.bench.printers"
 SHOWN = len(text(b"\r\n"))
@@ -26,8 +26,7 @@ BABBLERS = 20
 BABBLE, BABBLE_FULL = 0.5, 3.0
 """Seconds of which it is counted who printed how much."""
 KEYS, KEYS_FULL = 200, 1000
-BETWEEN_KEYS = 0.002
-"""Seconds: whoever types gives the shell the time to ask for the next key."""
+CALL = "a brokered Call of the same system, made as seldom as keys are pressed"
 BARE = "a process that writes to a line itself, a page at a time"
 
 
@@ -146,9 +145,7 @@ class Echo:
     """From a key that is pressed to its echo, beside a brokered Call."""
 
     rounds = ROUNDS
-    goals: tuple[Goal, ...] = (
-        Goal("key-press to echo by a shell", "µs", "<=", 4.0, "a brokered Call"),
-    )
+    goals: tuple[Goal, ...] = (Goal("key-press to echo by a shell", "µs", "<=", 4.0, CALL),)
 
     def __init__(self, console: Watcher, calls: stage.Caller, keys: int) -> None:
         self._console = console
@@ -159,10 +156,10 @@ class Echo:
 
     def round(self, yardstick_first: bool) -> list[Pair]:
         if yardstick_first:
-            yardstick = self._calls.p50(stage.TRIPS)
+            yardstick = self._calls.p50(self._keys)
             return [Pair(self._echo(), yardstick)]
         value = self._echo()
-        return [Pair(value, self._calls.p50(stage.TRIPS))]
+        return [Pair(value, self._calls.p50(self._keys))]
 
     def _echo(self) -> float:
         def pressed() -> None:
@@ -170,11 +167,7 @@ class Echo:
             if self._console.read(PATIENCE) != b"k":
                 raise HostError("bench-failed", "A key came back as something else.")
 
-        samples = []
-        for _ in range(self._keys):
-            time.sleep(BETWEEN_KEYS)
-            samples += sampled(pressed, 1)
-        return p50(samples)
+        return p50(paced(pressed, self._keys))
 
 
 @contextmanager
@@ -184,6 +177,7 @@ def echo(full: bool) -> Iterator[Case]:
         "serial": {"run": "servers.serial", "devices": ["console"], "args": PLAIN},
         "shell": {"run": f"{PRINTERS}:echoer", "uses": {"console": "serial"}},
         **stage.CALLING,
+        "caller": {**stage.CALLING["caller"], "run": f"{PRINTERS}:caller"},
     }
     with stage.booted("echo", pds, ("uart0", "console")) as system:
         calls = stage.Caller(system, stage.places()[-1])
