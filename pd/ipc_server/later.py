@@ -56,8 +56,8 @@ class Later:
             return False
         env = self._server.env
         try:
-            Endpoint(env, slot).send(label, data, caps=caps)
-            return True
+            # A reply blocks nobody, and where the caller is gone nobody is to be told.
+            return Endpoint(env, slot).nb_send(label, data, caps=caps)
         except CapError:  # the caller is gone, or waits no more
             return False
         finally:

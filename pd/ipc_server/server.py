@@ -140,6 +140,9 @@ class IpcServer:
             slot = self.env.slots.place(save)
         except IllegalOperation:  # nobody waits for an answer
             slot = 0
+        if slot and self.env.semantics == "sel4" and not self.env.cnode.is_full(slot):
+            self.env.slots.free(slot)  # there nobody says so
+            slot = 0
         loop.later = Later(self, loop.entry.op, slot)
         return loop.later
 

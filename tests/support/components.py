@@ -41,14 +41,12 @@ def built(folder: Path, **texts: str) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def serving(
-    main: Callable[[Env], object], *clients: str, threads: int = 1, client_threads: int = 1
+    main: Callable[[Env], object], *clients: str, threads: int = 1, semantics: str = "lab"
 ) -> Iterator[ThreadedSystem]:
     """A server that is ready, and clients (`client`, if none is named) that the test drives."""
     server = {"name": "server", "main": main, "serves": "endpoint", "role": "server"}
-    driven = [
-        {"name": name, "uses": {"server": "server"}, "threads": client_threads}
-        for name in clients or ("client",)
-    ]
-    with ThreadedSystem({**server, "threads": threads}, *driven) as system:
+    driven = [{"name": name, "uses": {"server": "server"}} for name in clients or ("client",)]
+    whole = {**server, "threads": threads}
+    with ThreadedSystem(whole, *driven, semantics=semantics) as system:
         system.until(lambda: system.root.latest["server"].received or system.faults)
         yield system

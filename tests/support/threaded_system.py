@@ -106,6 +106,7 @@ class ThreadedSystem:
         self.root = RootTask()
         self.kernel = Kernel(self.root)
         self.time = 0
+        self.semantics = semantics
         self._events: deque[Callable[[int], events.Event]] = deque()
         self._happening = False
         self.envs: dict[str, Env] = {}
@@ -277,6 +278,7 @@ class ThreadedSystem:
             args=spec["args"],
             console=spec["console"],
             devices=devices,
+            semantics=self.semantics,
         )
         env = Env(info, channels, clock=lambda: self.time / NANOSECONDS)
         self.envs[env.name] = env
