@@ -167,3 +167,57 @@ def test_a_stop_leaves_main_as_itself() -> None:
     env.first.enter()
     with pytest.raises(Stop):
         env.sleep(1)
+
+
+def leaving(main) -> tuple[list[str], int]:
+    """What is done at the end of a program, and its status."""
+    done: list[str] = []
+
+    def whole(env) -> None:
+        for name in ("first", "second", "third"):
+            env.at_exit(lambda name=name: done.append(name))
+        main(env, done)
+
+    return done, executed(whole)
+
+
+def quits(env, done: list[str]) -> None:
+    env.exit(3)
+
+
+def stops(env, done: list[str]) -> None:
+    raise Stop
+
+
+@pytest.mark.parametrize(("main", "status"), [(lambda env, done: None, 0), (quits, 3), (stops, 0)])
+def test_what_is_to_be_done_at_the_end_is_done_the_last_first(main, status) -> None:
+    assert leaving(main) == (["third", "second", "first"], status)
+
+
+def test_after_a_fault_nothing_is_done(capsys) -> None:
+    done, status = leaving(lambda env, done: 1 // 0)
+    assert (done, status) == ([], 1)
+
+
+def test_what_fails_at_the_end_keeps_nothing_else_from_being_done() -> None:
+    def main(env, done: list[str]) -> None:
+        for wrong in (ValueError("oh"), Stop()):
+            env.at_exit(lambda wrong=wrong: fails(wrong))
+
+    def fails(wrong: BaseException) -> None:
+        raise wrong
+
+    done, status = leaving(main)
+    assert (len(done), status) == (3, 0)
+
+
+def test_what_is_not_to_be_done_any_more_is_not() -> None:
+    def main(env, done: list[str]) -> None:
+        def never() -> None:
+            done.append("never")
+
+        env.at_exit(never)
+        env.not_at_exit(never)
+        env.not_at_exit(never)
+
+    assert "never" not in leaving(main)[0]

@@ -14,6 +14,7 @@ from caplab.pd.objects import Endpoint, PdCap, Untyped
 from caplab.servers.serial import (
     BindFailed,
     InvalidArgument,
+    MayNotFocus,
     MayNotKill,
     NoSuchClient,
     Serial,
@@ -199,6 +200,37 @@ def test_a_client_that_may_not_kill_is_refused_and_prints_on(
         assert info.value.code == 15
         out.write("still here\n")
     assert uart.read_all() == b"still here\r\n"
+
+
+def test_a_parent_says_of_its_clients_what_a_manifest_would(
+    parent: SerialParent, uart: Uart, system: ThreadedSystem
+) -> None:
+    may = {"escapes": True, "prefix": True, "focus": True}
+    first = Serial.connect(parent.mint_endpoint(console=may))
+    second = Serial.connect(parent.mint_endpoint())
+    first.write("\x1b[1mbold\n")
+    second.write("\x1b[1mplain\n")
+    first.focus("client 3")
+    assert second.status()[1:4] == ("client 3", True, False)
+    with pytest.raises(MayNotFocus):
+        second.focus()
+    assert uart.read_all() == (
+        b"[    0.000] client 2 | \x1b[1mbold\r\nplain\r\n[serial: input goes to client 3]\r\n"
+    )
+    told = system.operate(op="focus", uart="uart0", to="client 2")
+    assert told["focus"] == "client 2"
+    assert [one["pd"] for one in told["clients"]] == ["client 2", "client 3"]
+
+
+def test_a_client_that_its_parent_has_named_goes_by_its_name(
+    parent: SerialParent, env: Env, system: ThreadedSystem
+) -> None:
+    target = env.rde("pd").create("driven", DRIVEN_BY_THE_TEST)
+    parent.mint_endpoint_to_process(target)
+    target.start()
+    Serial.connect(system.env("driven").endpoint("console"))
+    told = system.operate(op="focus", uart="uart0", to="driven")
+    assert told["focus"] == "driven"
 
 
 def test_a_badge_nobody_allocated_is_error_minus_1(parent: SerialParent) -> None:
