@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from caplab.pd.env import Env
+from caplab.pd.objects.device import READ_SIZE
 from caplab.pd.register import Break
 from caplab.servers.serial.device import Uart
 from caplab.servers.serial.errors import LineDown
@@ -10,6 +11,8 @@ from caplab.servers.serial.protocol import End
 from caplab.servers.serial.reading import Reading
 from caplab.servers.serial.screen import Screen
 
+DRAINED = 512 * 1024
+"""Bytes that are read for who had the input before it goes to another: what the cable holds."""
 ASKS_AGAIN = 0.02
 """Seconds within which who was given input asks for more; meanwhile the line keeps it."""
 
@@ -39,6 +42,14 @@ class Console:
         may have happened."""
         self._masked = True
         self._take_input()
+
+    def focus(self, badge: int) -> None:
+        """Give the input to a client of this console; what was typed before was for another."""
+        if badge != self.reading.input.focused:
+            for _ in range(DRAINED // READ_SIZE):
+                if not self.up or not self._receive(READ_SIZE):
+                    break
+        self.reading.input.focus(badge)
 
     def pump(self) -> None:
         """Edit, answer readers, and send what is to be shown."""
@@ -90,16 +101,20 @@ class Console:
 
     def _take_input(self) -> None:
         room = self.reading.input.room(self._env.now())
-        if not self.up or not room:
-            return
+        if self.up and room:
+            self._receive(room)
+            self._masked, self._taken = False, True
+
+    def _receive(self, limit: int) -> bool:
+        """Take at most so much of what has come; whether anything had."""
         try:
-            parts = self.uart.device.receive(room)
+            parts = self.uart.device.receive(limit)
         except (EOFError, OSError):
             self.hang_up()
-            return
+            return False
         for part in parts:
             if isinstance(part, bytes):
                 self.reading.input.typed(part)
             else:
                 self.reading.input.happened(End.BREAK if isinstance(part, Break) else End.RESIZED)
-        self._masked, self._taken = False, True
+        return bool(parts)

@@ -15,7 +15,7 @@ from caplab.servers.serial.screen import Screen
 
 TYPE_AHEAD_MAX = 4096
 """Bytes of input kept for each client, and for nobody."""
-WAITED_FOR = 1.0
+WAITED_FOR = 5.0
 """Seconds after its last read for which the owner of the input is taken to read on."""
 
 

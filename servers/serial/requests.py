@@ -291,7 +291,7 @@ class Requests:
         if name and to is None:
             names = ", ".join(one.profile.name for one in there)
             raise NotAClient(f"There is no client {name!r} here; there are {names}.")
-        connection.console.reading.input.focus(to.badge if to is not None else badge)
+        connection.console.focus(to.badge if to is not None else badge)
         return Done()
 
     def focus(self, uart: str, numbers: Sequence[int]) -> list[ClientRow]:
@@ -304,7 +304,7 @@ class Requests:
                 meant = [one for one in there if badges.number_of(one.badge) in numbers]
                 if meant:
                     reading = [one for one in meant if one.badge in found.readers]
-                    found.focus((reading or meant)[0].badge)
+                    console.focus((reading or meant)[0].badge)
                 slot = self._endpoint.slot
                 for one in there:
                     states = (int(one.badge in found.readers), int(one.badge == found.focused))

@@ -201,5 +201,10 @@ def test_a_server_learns_who_a_badge_was_given_to_and_what_its_manifest_says() -
     ok(lab["shell"].delete("console"))
     refused(Status.FAILED_LOOKUP, serial.pd_call, "client", caps=["server"], badge=3)
     refused(Status.TRUNCATED_MESSAGE, serial.pd_call, "client", badge=2)
+    refused(Status.INVALID_ARGUMENT, serial.pd_call, "client", caps=["server"], badge="2")
+    refused(Status.FAILED_LOOKUP, serial.pd_call, "client", caps=[99], badge=2)
+    refused(Status.INVALID_CAPABILITY, serial.pd_call, "client", caps=[IRQ], badge=2)
     hello = lab["hello"]
     refused(Status.INVALID_CAPABILITY, hello.pd_call, "client", caps=["console"], badge=2)
+    boss = Lab({"boss": {"serves": "endpoint", "manages": ["b"]}, "b": {}})["boss"]
+    refused(Status.INVALID_CAPABILITY, boss.pd_call, "client", "pd:b", caps=["server"], badge=2)

@@ -372,44 +372,6 @@ def test_going_down_prints_what_was_published(uart: Uart, system: ThreadedSystem
     assert uart.expect(b"\n") == b"published, and not signalled\r\n"
 
 
-# -- what the manifest says of a client ------------------------------------------------------------
-
-
-def client(**console: Any) -> dict[str, Any]:
-    return client_pd("a") | {"console": console}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_escape_sequences_reach_the_terminal_only_of_a_client_that_may(kind: str) -> None:
-    pieces = (b"a\x1b[3", b"1mb\x1b]0;tit", b"le\x07c\xc2", b"\x9b2Jd\n")
-    for escapes, printed in ((False, b"abcd\r\n"), (True, b"".join(pieces)[:-1] + b"\r\n")):
-        may = client(escapes=escapes, buffering=kind)
-        with ThreadedSystem(serial_pd(colour=False), may) as system:
-            with Serial.connect(system.env("a").endpoint("console")) as out:
-                for piece in pieces:
-                    out.write(piece)
-            assert system.uarts["uart0"].read_all() == printed
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_prefix_says_when_and_who_at_the_start_of_each_line(kind: str) -> None:
-    with ThreadedSystem(serial_pd(colour=False), client(prefix=True, buffering=kind)) as system:
-        system.advance(2.5)
-        with Serial.connect(system.env("a").endpoint("console")) as out:
-            out.write("one\ntw")
-            out.write("o\n")
-        stamp = b"[    2.500] a | "
-        assert system.uarts["uart0"].read_all() == stamp + b"one\r\n" + stamp + b"two\r\n"
-
-
-def test_colours_are_round_each_piece_and_the_filter_leaves_them(uart: Uart) -> None:
-    with ThreadedSystem(serial_pd(), client(prefix=True)) as system:
-        with Serial.connect(system.env("a").endpoint("console")) as out:
-            out.write("\x1b[2Jred\n")
-        printed = system.uarts["uart0"].read_all()
-    assert printed == b"\x1b[0m\x1b[33m[    0.000] a | red\r\n\x1b[0m"
-
-
 def test_a_signal_wakes_the_server_and_is_all_that_a_bell_is_good_for(
     system: ThreadedSystem,
 ) -> None:
@@ -420,13 +382,3 @@ def test_a_signal_wakes_the_server_and_is_all_that_a_bell_is_good_for(
         out._out._bell.poll()
     out.disconnect()
     assert system.env("a").slots.used() == used
-
-
-def test_a_ring_is_as_large_as_there_is_memory_for() -> None:
-    poor = client(buffering="ring") | {"untyped": 80 << 10}
-    with ThreadedSystem(serial_pd(colour=False), poor) as system:
-        out: Any = Serial.connect(system.env("a").endpoint("console"))
-        assert out._out.memory.size == 64 << 10
-        out.write("enough\n")
-        out.disconnect()
-        assert system.uarts["uart0"].read_all() == b"enough\r\n"

@@ -214,6 +214,21 @@ def test_the_next_input_interrupts_when_who_was_given_some_asks_again_or_after_a
         system.until(lambda: not uart.masked)
 
 
+def test_what_was_typed_before_the_input_was_switched_is_the_former_owners(
+    system: ThreadedSystem, boss: Client, b: Client, uart: Uart
+) -> None:
+    uart.type(b"first\r")
+    assert boss.begin("read_line").result(PATIENCE) == "first"
+    uart.type(b"x" * TYPE_AHEAD_MAX)
+    uart.type(b"y" * 5000)
+    assert boss.do(lambda env: boss.out.status()).dropped == 0
+    line = b.begin("read_line")
+    focus(system, "b")
+    uart.type(b"for b\r")
+    assert line.result(PATIENCE) == "for b"
+    assert b.do(lambda env: b.out.status()).dropped == 5000
+
+
 # -- several UARTs --------------------------------------------------------------------------------
 
 
