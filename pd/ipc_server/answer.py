@@ -11,6 +11,7 @@ from caplab.pd.errors import (
     IpcTimeout,
     MissingCap,
     NeverExisted,
+    NoSpareTcb,
     NotEnoughMemory,
     PdDead,
     PeerDied,
@@ -37,7 +38,7 @@ from caplab.pd.objects import Capability
 
 CIRCUMSTANCES = (
     *(Cancelled, IpcTimeout, NeverExisted, NotEnoughMemory, PdDead, PeerDied, Revoked),
-    *(ServiceError, SlotsExhausted, MissingCap),
+    *(ServiceError, SlotsExhausted, MissingCap, NoSpareTcb),
 )
 """What may go wrong under an operation without being its mistake: it is answered with Below."""
 _OWN = (BadValue, OutOfRange, NotHere)

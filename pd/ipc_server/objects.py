@@ -67,6 +67,12 @@ class Objects:
                 return None
             return found.obj
 
+    def own(self, badge: int) -> Endpoint | None:
+        """The endpoint that is an object's alone."""
+        with self._lock:
+            found = self._exported.get(badge)
+            return None if found is None else found.own
+
     def leave(self, badge: int) -> Exported | None:
         """Forget an object."""
         with self._lock:

@@ -102,12 +102,15 @@ class IpcServer:
     def _session(self, iface: Interface, obj: Any, made: Table) -> Endpoint:
         own = self.env.endpoint()
         badge = self.objects.enter(iface, obj, made, own)
+        client: Export | None = None
         try:
             client = self._minted(own, badge)
-            self.env.thread(lambda env, _: self._serve_session(own), 0)
+            self.env.thread(self._serve_session, badge)
         except BaseException:
             self.objects.leave(badge)
-            own.delete()
+            for made_here in (client, own):
+                if made_here is not None:
+                    made_here.delete()
             raise
         return client
 
@@ -159,7 +162,7 @@ class IpcServer:
         """
         self._watch()
         for _ in range(threads - 1):
-            self.env.thread(lambda env, _: self._serve(self.endpoint), 0)
+            self.env.thread(self._serve_shared)
         try:
             self._serve(self.endpoint)
         except InvalidCapability as refused:
@@ -171,7 +174,15 @@ class IpcServer:
                 ' on "server"'
             ) from None
 
-    def _serve_session(self, own: Endpoint) -> None:
+    def _serve_shared(self, env: Env, _: int) -> None:
+        """Entry of the further threads."""
+        self._serve(self.endpoint)
+
+    def _serve_session(self, env: Env, badge: int) -> None:
+        """Entry of a thread that serves one object, of this badge."""
+        own = self.objects.own(badge)
+        if own is None:
+            return
         try:
             self._serve(own)
         except CapError:

@@ -191,7 +191,6 @@ def test_what_is_made_of_everything_the_language_has_is_as_a_linter_wants_it(
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.slow
 def test_what_is_made_of_everything_the_language_has_passes_a_strict_type_checker(
     tmp_path: Path,
 ) -> None:

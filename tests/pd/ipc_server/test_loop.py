@@ -11,7 +11,7 @@ from caplab.kernel.core.notification import Notification
 from caplab.kernel.root.pd import CLIENT_RIGHTS, give
 from caplab.pd.env import Env
 from caplab.pd.errors import NoSpareTcb
-from caplab.pd.idl import NotHere
+from caplab.pd.idl import Below, NotHere
 from caplab.pd.ipc_server import IpcServer, Later
 from caplab.pd.objects import Endpoint
 from components import built, serving
@@ -314,6 +314,20 @@ def test_an_object_with_a_thread_of_its_own_is_served_while_the_loop_is_busy(idl
         assert not shop.released  # the loop is at work
 
 
+def test_a_session_for_which_no_tcb_is_left_is_refused_and_leaves_nothing(idl: Any) -> None:
+    shop = Shop(idl)
+    with serving(shop.main, threads=2) as system:
+        queue = idl.client_Queue(system.env("client").endpoint("server"))
+        session = queue.session()
+        used = system.envs["server"].slots.used()
+        for _ in range(3):
+            with pytest.raises(Below, match=r"server: all 2 TCBs of server"):
+                queue.session()
+        assert system.envs["server"].slots.used() == used
+        assert len(shop.server.objects) == 1
+        assert session.increment() == 1
+
+
 def test_the_tcb_of_a_session_is_spare_again_when_its_client_is_gone(idl: Any) -> None:
     shop = Shop(idl)
     with serving(shop.main, threads=2) as system:
@@ -329,4 +343,5 @@ def test_the_tcb_of_a_session_is_spare_again_when_its_client_is_gone(idl: Any) -
             now = system.envs["server"].slots.used()
             assert used in (None, now)
             used = now
+        assert len(system.envs["server"].threads._entries) == 1
         assert not system.faults
