@@ -84,8 +84,8 @@ def up(
     if console and not system.uarts:
         raise RequestRefused("no-such-uart", f"{system.name} has no UART to type into.")
     spec = specification(system, name=name, exit_code_from=exit_code_from, debug=debug or ())
-    checked(escape)
-    return foreground(spec, Launched(spec, record), timeout, escape if console else None)
+    key = checked(escape) if console else None
+    return foreground(spec, Launched(spec, record), timeout, key)
 
 
 def refuse_unless_writable(log: Path) -> None:

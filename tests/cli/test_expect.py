@@ -199,6 +199,16 @@ def test_ps_shows_each_uart_and_what_was_dropped(
         ]
 
 
+def test_an_escape_key_that_is_none_is_refused_before_anything_is_started(
+    caplab: Callable, line: LineProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAPLAB_ESCAPE", "f1")
+    for words in (["console"], ["up", "hello", "-c"]):
+        ran = caplab(*words)
+        assert ran.status == 2
+        assert "is not an escape key" in ran.err
+
+
 @pytest.mark.parametrize("words", [["expect", "x"], ["send-keys", "x"]])
 def test_without_a_system_both_exit_3(caplab: Callable, words: list[str]) -> None:
     assert caplab(*words).status == 3
