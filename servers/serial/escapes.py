@@ -17,7 +17,7 @@ _HARMLESS = b"\0\a\b\t\n\v\f\r"
 _ESC, _CAN, _SUB, _BEL, _LF = 0x1B, 0x18, 0x1A, 0x07, 0x0A
 _ST, _CSI, _STRINGS = 0x9C, 0x9B, b"\x90\x98\x9d\x9e\x9f"
 _COMMANDS = re.compile("[\x01-\x06\x0e-\x1f\x7f-\x9f]")
-_CONTROLS = bytes([*range(0x01, 0x07), *range(0x0E, 0x20), 0x7F])
+_PASSES = bytes([*_HARMLESS, *range(0x20, 0x7F)])
 _REST = (0x80, 0xBF)
 _LEADS: dict[int, tuple[tuple[int, int], ...]] = {
     0xC2: ((0xA0, 0xBF),),  # below: a C1 control
@@ -134,7 +134,7 @@ class EscapeFilter:
 def _plain(data: bytes) -> bool:
     """Whether there is nothing to look for: the way nearly everything goes."""
     if data.isascii():
-        return len(data.translate(None, _CONTROLS)) == len(data)
+        return not data.translate(None, _PASSES)  # twice as fast as the other way round
     try:
         return _COMMANDS.search(data.decode()) is None
     except UnicodeDecodeError:
