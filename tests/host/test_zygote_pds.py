@@ -137,9 +137,11 @@ def test_a_pd_drives_the_device_whose_register_it_was_given(zygote, kernel) -> N
     with ours, theirs:
         child = zygote.run_with_devices(
             kernel,
+            "import select\n"
             "def main(env):\n"
             "    register = env.register('uart0')\n"
-            "    register.sendall(register.recv(100).upper())\n",
+            "    select.select([register], [], [])\n"
+            "    register.write(register.receive(100)[0].upper())\n",
             {"uart0": theirs.fileno()},
         )
         ours.sendall(b"hello")

@@ -112,7 +112,7 @@ def test_a_parent_handles_its_childs_fault_and_gets_its_memory_back(tmp_path: Pa
     (tmp_path / "parent.py").write_text(PARENT)
     (tmp_path / "raiser.py").write_text(RAISER)
     path = tmp_path / "parent.yaml"
-    path.write_text("pds: {parent: {run: ./parent.py, rdes: [pd], untyped: 1MiB}}")
+    path.write_text("pds: {parent: {run: ./parent.py, rdes: [pd], untyped: 1040KiB}}")
     with caplab.System(path, paranoid=True) as system:
         assert [row["pd"] for row in system.wait(30)["failed"]] == ["child"]
         assert system.logs("parent").decode().splitlines() == [
