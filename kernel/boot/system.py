@@ -124,7 +124,7 @@ class System(Running):
         printed = "\n".join(
             self.logs(one["pd"]).decode(errors="replace").rstrip()[-2000:] for one in failed
         )
-        message = f"{self.name} did not get ready: {reasons}."
+        message = f"{self.name} did not get ready: {reasons.rstrip('.')}."
         return SystemFailed(message, printed, "not-ready")
 
     # -- the console ---------------------------------------------------------------------------

@@ -329,7 +329,7 @@ def _irq(k: Kernel, root: RootTask, event: Operator) -> None:
         return
     line = k.irqs.get(number) if type(number) is int else None
     if line is None:
-        there = ", ".join(map(machine.named, k.irqs.values())) or "none"
+        there = ", ".join(machine.named(k.irqs[one]) for one in sorted(k.irqs)) or "none"
         refuse(k, event, "no-such-irq", f"no interrupt `{number}`; there are: {there}")
     elif not line.refs:
         why = f"nobody has the handler of interrupt {machine.named(line)}"

@@ -84,10 +84,13 @@ def choose(running: Running, uart: str | None) -> str:
         return uarts[0]
     if uart in uarts:
         return str(uart)
+    if not uarts:
+        fix = "What its PDs print is in `caplab logs`; `uarts: [uart0]` in the manifest makes one."
+        raise RequestRefused("no-such-uart", f"{running.name} has no UART.", fix)
     close = difflib.get_close_matches(str(uart), uarts, n=1)
-    listed = f"The UARTs of {running.name} are {', '.join(uarts)}." if uarts else "It has none."
+    listed = f"The UARTs of {running.name} are {', '.join(uarts)}."
     fix = f"Did you mean {close[0]}? {listed}" if close else listed
-    raise RequestRefused("no-such-uart", f"There is no UART {uart or 'at all'}.", fix)
+    raise RequestRefused("no-such-uart", f"There is no UART {uart}.", fix)
 
 
 def the_only(running: Running, words: Sequence[str], what: str) -> tuple[str, Sequence[str]]:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def farewell(session: Foreground, spec: dict[str, Any], screen: Screen) -> int:
         screen.say(f"{name} ended after {took}; {nothing}")
     status = exit_status(session, spec, failed=bool(failure or left))
     if status == 0:
-        screen.say(f"try next: {suggestion(spec['manifest'])}")
+        screen.say(f"try next: {suggestion(spec['manifest'], spec['uarts'])}")
     return status
 
 
@@ -47,12 +48,13 @@ def exit_status(session: Foreground, spec: dict[str, Any], *, failed: bool) -> i
     return 1 if session.failed else 0
 
 
-def suggestion(manifest: str) -> str:
-    """What a newcomer may want to see after a system of this manifest."""
+def suggestion(manifest: str, uarts: Sequence[str]) -> str:
+    """What a newcomer may want to see after a system of this manifest, which has these UARTs."""
     word = up_again(Path(manifest))
     if word == "hello" and "shell" in shipped():
         return "`caplab up shell --console`, a shell from which PDs can be killed"
-    return f"`caplab up {word} -d`, then `caplab ps`, `caplab kill PD` and `caplab console`"
+    look = "console" if uarts else "graph"
+    return f"`caplab up {word} -d`, then `caplab ps`, `caplab kill PD` and `caplab {look}`"
 
 
 def up_again(manifest: Path) -> str:

@@ -279,9 +279,4 @@ def obituary(event: dict[str, Any]) -> str:
         name = f"{name}/gen{event['generation']}"
     reason = show.harmless(str(event.get("reason") or ""))
     said = {"exited": "exited", "killed": "was killed", "faulted": "faulted"}[state]
-    line = f"{name} {said}" + (f": {reason}" if reason else "")
-    return (
-        f"{line} (`caplab logs {event['pd']}` shows what it printed)"
-        if state == "faulted"
-        else line
-    )
+    return f"{name} {said}" + (f": {reason}" if reason else "")

@@ -59,7 +59,12 @@ def crash(
 ) -> int:
     """Answer a PD's current, next or N-th system call with a crash."""
     running = Running.attach(system)
-    return tell(running.crash(pd, how, after=after), output)
+    report = running.crash(pd, how, after=after)
+    if how == "hang" and output is Format.TEXT:
+        call = f"system call {after}" if after else "the call it is in, or else its next one"
+        show.say(f"{pd} does not come back from {call}; `caplab kill {pd}` ends it")
+        return 0
+    return tell(report, output)
 
 
 def depth(word: str | None) -> int | str | None:

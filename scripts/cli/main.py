@@ -112,7 +112,9 @@ def invoke(command: Command, arguments: list[str]) -> int:
     function = getattr(import_module(f"caplab.scripts.cli.{command.module}"), command.function)
     # Markup off: its help would import rich, and show our backquotes and brackets as markup.
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(command.name)(function)
+    # What `explain` is asked for may be a negative number: no option, then.
+    numbers = {"ignore_unknown_options": command.name == "explain"}
+    app.command(command.name, context_settings=numbers)(function)
     parser: Any = typer.main.get_command(app)
     status = parser.main(args=arguments, prog_name=f"caplab {command.name}", standalone_mode=False)
     return status if isinstance(status, int) else DONE
@@ -126,7 +128,7 @@ def report(error: Exception) -> int:
     if hasattr(error, "format_message"):  # typer's, of an option or argument
         context = getattr(error, "ctx", None)
         usage = f"See `{context.command_path} --help`." if context else ""
-        show.error(error.format_message(), usage, "bad-request")
+        show.error(error.format_message().replace("Value error, ", ""), usage, "bad-request")
         return WRONG
     status = getattr(error, "status", None)
     if isinstance(status, int):

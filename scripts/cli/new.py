@@ -1,5 +1,6 @@
 """`caplab new`: the beginning of a server, a client or a system of one's own."""
 
+import importlib.util
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -58,8 +59,8 @@ def new(
     except OSError as why:
         raise RequestRefused("bad-request", f"{path} cannot be made: {why.strerror}.") from None
     show.say(f"{path}: {', '.join(file.name for file in made)}")
-    show.say(
-        "next:\n"
-        + NEXT[Style.IDL if component else kind].format(path=path, name=path.resolve().name)
-    )
+    told = NEXT[Style.IDL if component else kind].format(path=path, name=path.resolve().name)
+    if importlib.util.find_spec("pytest") is None:
+        told = told.replace(f"pytest {path}\n", f"pip install pytest && pytest {path}\n")
+    show.say("next:\n" + told)
     return 0

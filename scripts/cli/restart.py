@@ -15,8 +15,11 @@ def restart(
     output: OutputFormat = Format.TEXT,
 ) -> int:
     """Start a PD anew, in the slots where others know it; one that lives is stopped first."""
-    report = Running.attach(system).restart(pd)
-    kill.tell(report, output)
+    running = Running.attach(system)
+    lived = running.pd(pd).alive
+    report = running.restart(pd)
+    if lived or output is Format.JSON:  # of who was dead already, the death has been told
+        kill.tell(report, output)
     if output is Format.TEXT:
         show.say(f"{pd} is {pd}/gen{report['restarted']} now")
     return 0

@@ -102,7 +102,8 @@ def background(system: System, timeout: float | None) -> int:
     system.start(**({} if timeout is None else {"timeout": timeout}))
     show.say(opening(system.name, system.ps(), system.info()["confinement"]))
     option = option_for(system.name)
-    show.say(f"it is ready: `caplab ps{option}`, `caplab console{option}`, `caplab down{option}`")
+    words = ("ps", "console" if system.uarts() else "graph", "down")
+    show.say(f"it is ready: {', '.join(f'`caplab {word}{option}`' for word in words)}")
     system.detach()
     return 0
 
@@ -136,7 +137,8 @@ def welcome(spec: dict[str, Any], screen: Screen) -> None:
     screen.say(opening(spec["name"], spec["pds"], level))
     option = option_for(spec["name"])
     victim = next((pd["name"] for pd in reversed(spec["pds"])), "PD")
-    screen.say(f"from another terminal: `caplab console{option}`, `caplab kill {victim}{option}`")
+    look = "console" if spec["uarts"] else "ps"  # a system without a UART has no console
+    screen.say(f"from another terminal: `caplab {look}{option}`, `caplab kill {victim}{option}`")
 
 
 def attended(session: Foreground, launched: Launched, uarts: Sequence[str], escape: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from caplab.kernel.abi import Status
-from caplab.kernel.boot.catalogue import UnknownWord, catalogue, explain, words
+from caplab.kernel.boot.catalogue import FILE, UnknownWord, catalogue, explain, words
 from caplab.pd import errors
 from caplab.pd.idl import WireError
 from caplab.servers.serial.protocol import Error
@@ -153,3 +153,12 @@ def test_a_word_that_is_not_known_is_refused_with_one_that_is() -> None:
 def test_every_word_explains_itself_within_the_width_of_a_terminal() -> None:
     for word in words():
         assert all(len(line) <= 100 for line in explain(word).splitlines()), word
+
+
+def test_no_word_of_the_glossary_is_explained_twice() -> None:
+    text = FILE.read_text("utf-8").partition("\nglossary:\n")[2]
+    terms = re.findall(r"^  (\S.*):$", text, re.M)
+    assert len(terms) == len(set(terms)) == len(catalogue()["glossary"])
+    aliases = [one for each in catalogue()["glossary"].values() for one in each.get("aliases", ())]
+    folded = [one.casefold() for one in (*terms, *aliases)]
+    assert not {one for one in folded if folded.count(one) > 1}

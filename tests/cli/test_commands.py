@@ -234,6 +234,17 @@ def test_console_path_is_where_the_uarts_link_points(caplab: Callable, stand_in:
     assert "Did you mean uart0?" in ran.err
 
 
+def test_a_system_without_a_uart_says_where_its_output_is(
+    caplab: Callable, stand_in: Callable
+) -> None:
+    stand_in()
+    for words in (["console"], ["console", "--path"], ["send-keys", "x"], ["expect", "x"]):
+        ran = caplab(*words)
+        assert ran.status == 2
+        assert "caplab: test has no UART. [no-such-uart]" in ran.err
+        assert "`caplab logs`" in ran.err
+
+
 def test_a_console_that_is_gone_is_no_fault_of_caplab(caplab: Callable, stand_in: Callable) -> None:
     system = stand_in()
     (system.run_dir / "uart0").mkdir()
@@ -266,6 +277,8 @@ def test_explain_knows_statuses_and_words_and_says_what_was_meant(caplab: Callab
     ran = caplab("explain", "bage")
     assert ran.status == 2
     assert "did you mean `badge`?" in ran.err
+    assert "ETIMEDOUT" in caplab("explain", "-110").out  # no option, but L4's number
+    assert caplab("explain", "--help").out.startswith("Usage: caplab explain")
 
 
 def test_check_names_place_and_fix_and_exits_2(caplab: Callable, tmp_path: Path) -> None:

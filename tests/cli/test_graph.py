@@ -144,20 +144,23 @@ RESTARTED = {
     "seconds": 0.001,
     "restarted": 1,
 }
+LIVES = {"pd": "file", "generation": 0, "pid": 7, "role": "server", "state": "waiting"}
+LIVES |= {"reason": "recv", "exit_code": None, "calls": 4, "caps": 5}
 
 
 def test_restart_says_what_was_done_and_which_generation_runs(
     caplab: Callable, stand_in: Callable
 ) -> None:
-    system = stand_in(restart=[RESTARTED, RESTARTED])
+    system = stand_in(ps={"pds": [LIVES]}, restart=[RESTARTED, RESTARTED])
     ran = caplab("restart", "file")
-    assert system.requests == [{"id": 1, "op": "restart", "pd": "file"}]
+    assert system.requests[1:] == [{"id": 1, "op": "restart", "pd": "file"}]
     assert ran.out.splitlines()[1] == "  1. restart          file (generation 1, seconds 0.0)"
     assert "file is file/gen1 now" in ran.err
     assert json.loads(caplab("restart", "file", "--format", "json").out)["restarted"] == 1
 
 
 def test_a_pd_that_cannot_be_restarted_is_refused(caplab: Callable, stand_in: Callable) -> None:
-    stand_in(restart={"error": {"code": "no-restart", "message": "`x` was made by `y`"}})
-    ran = caplab("restart", "x")
+    refusal = {"error": {"code": "no-restart", "message": "`file` was made by `y`"}}
+    stand_in(ps={"pds": [LIVES]}, restart=refusal)
+    ran = caplab("restart", "file")
     assert (ran.status, "[no-restart]" in ran.err) == (2, True)

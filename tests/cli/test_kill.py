@@ -112,3 +112,28 @@ def test_crash_passes_on_how_and_a_refusal_of_the_kernel_exits_2(
     ran = caplab("crash", "hello1", "--how", "x")
     assert ran.status == 2
     assert "no crash `x`" in ran.err
+
+
+def test_a_crash_that_hangs_is_no_death_and_says_how_it_ends(
+    caplab: Callable, stand_in: Callable
+) -> None:
+    stand_in(crash={**REPORT, "state": "", "reason": "", "actions": []})
+    ran = caplab("crash", "hello1", "--how", "hang", "--after", "3")
+    assert (ran.status, ran.out) == (0, "")
+    assert "hello1 does not come back from system call 3; `caplab kill hello1` ends it" in ran.err
+
+
+def test_restart_tells_of_the_death_it_brought_and_of_no_earlier_one(
+    caplab: Callable, stand_in: Callable
+) -> None:
+    row = {"pd": "hello1", "generation": 1, "pid": 7, "role": "client", "state": "waiting"}
+    row |= {"reason": "recv", "exit_code": None, "calls": 4, "caps": 5}
+    dead = {**row, "pid": None, "state": "killed"}
+    answers = [{"pds": [row]}, {"pds": [dead]}, {"pds": [dead]}]
+    stand_in(ps=answers, restart={**REPORT, "restarted": 2})
+    ran = caplab("restart", "hello1")
+    assert ran.out.startswith("hello1/gen1 killed")
+    ran = caplab("restart", "hello1")
+    assert (ran.status, ran.out) == (0, "")
+    assert ran.err == "caplab: hello1 is hello1/gen2 now\n"
+    assert json.loads(caplab("restart", "hello1", "--format", "json").out)["restarted"] == 2

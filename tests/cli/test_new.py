@@ -25,7 +25,18 @@ def test_the_command_says_what_it_made_and_what_to_do_next(
     assert "[bad-name]" in said
     status, _, said = caplab("new", "servant", "parking2")
     assert status == 2
-    assert "server" in said
+    assert "bad-request" in said
+    assert "Invalid value for 'kind': 'servant' is not one of 'server'" in said
+
+
+def test_the_next_command_can_be_typed_where_pytest_is_missing(
+    folder: Path,
+    caplab: Callable[..., tuple[int, str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert "\ncaplab: pytest parking\n" in caplab("new", "server", "parking")[2]
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "pip install pytest && pytest lot\n" in caplab("new", "server", "lot")[2]
 
 
 def test_a_style_is_for_a_server_alone(

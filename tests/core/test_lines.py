@@ -117,7 +117,7 @@ def test_an_operator_is_told_why_a_line_reaches_nobody() -> None:
 
     for number in (4, "3", True, 3.0):
         assert error(number)["code"] == "no-such-irq"
-    assert "0 (uart0), 16 (timer0), 17 (timer1), 3" in error(4)["message"]
+    assert "0 (uart0), 3, 16 (timer0), 17 (timer1)" in error(4)["message"]
     assert error(3)["code"] == "irq-free"
     ok(get(driver, 3))
     assert error(3)["code"] == "irq-unbound"
