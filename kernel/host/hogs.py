@@ -2,11 +2,12 @@
 
 How many threads a PD's share of the processors is worth the manifest says (`threads:`): its TCBs.
 Linux shares out by threads, whatever they are for, and forty that compute without a pause leave a
-caller's PD one turn in twenty. So a thread that is no TCB, and computes instead of waiting, gets
-the lowest priority (`nice` 19) for the rest of its life. Who goes on making new ones gets it as a
-whole, and so do the threads it makes from then on.
+caller's PD one turn in twenty. So a thread that is no TCB, and computes instead of waiting, runs
+under the policy SCHED_IDLE for the rest of its life: whoever else wakes up takes the processor from
+it at once. Who goes on making new ones gets it as a whole, and so do the threads it makes from
+then on. (At `nice` 19 such a thread keeps the processor for a scheduler's tick, and callers wait.)
 
-A thread that waits between short pieces of work keeps its priority: ZeroMQ's are such, and a pool's
+A thread that waits between short pieces of work keeps its policy: ZeroMQ's are such, and a pool's
 that has little to do. And nobody is slower for it while there is a processor for everybody.
 """
 
@@ -26,7 +27,6 @@ LONG, PIECE = 0.002, 0.001
 """Seconds that a thread has computed since then; and in the mean before it waited again."""
 TIMES = 16
 """Threads of one PD after which it is the whole PD."""
-LOWEST = 19
 NANOSECONDS = 1e9
 
 
@@ -60,7 +60,7 @@ class Hogs:
         pids: the process of each PD, as this one knows it; from any thread.
         threads: of a PD, for the core thread to say; None if it has not said which are TCBs.
         post, call: have something done in the core thread, and from there in the helper thread.
-        lower: gives a thread the lowest priority. Raises OSError.
+        lower: lets a thread run when nobody else wants to. Raises OSError.
     """
 
     def __init__(
@@ -69,8 +69,8 @@ class Hogs:
         threads: Callable[[int], Threads | None],
         post: Callable[[Callable[[], None]], None],
         call: Callable[[Callable[[], None]], None],
-        lower: Callable[[int], None] = lambda number: os.setpriority(
-            os.PRIO_PROCESS, number, LOWEST
+        lower: Callable[[int], None] = lambda number: os.sched_setscheduler(
+            number, os.SCHED_IDLE, os.sched_param(0)
         ),
     ) -> None:
         self._pids, self._threads, self._post, self._call = pids, threads, post, call
@@ -82,7 +82,7 @@ class Hogs:
         self._known: dict[int, dict[int, Thread]] = {}
         """By PD: its threads, as they were when it was last looked at."""
         self._lowered: dict[int, set[int]] = {}
-        """By PD: its threads that were given the lowest priority."""
+        """By PD: its threads that give way to others."""
 
     def look(self, now: float) -> float:
         """See who computes much; in how many seconds to look again."""

@@ -19,28 +19,23 @@ def main(env):
     env.thread(lambda env, arg: computes(), 0)
     computes()
 """
-NICE = 16
-"""The field of `/proc/PID/stat` behind the name."""
 
 
-def priorities(pid: int) -> list[int]:
-    """`nice` of each thread of a process, the highest first."""
-    found = []
-    for thread in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{thread}/stat") as stat:
-            found.append(int(stat.read().rpartition(")")[2].split()[NICE]))
+def policies(pid: int) -> list[int]:
+    """How each thread of a process is scheduled, those that give way first."""
+    found = [os.sched_getscheduler(int(thread)) for thread in os.listdir(f"/proc/{pid}/task")]
     return sorted(found, reverse=True)
 
 
 @pytest.mark.parametrize("level", ["auto", "basic"])
 def test_threads_that_are_no_tcbs_give_way_and_tcbs_do_not(tmp_path: Path, level: str) -> None:
-    ours = os.getpriority(os.PRIO_PROCESS, 0)
     (tmp_path / "hog.py").write_text(HOG)
     manifest = tmp_path / "hogs.yaml"
     manifest.write_text(f"confinement: {level}\npds: {{hog: {{run: ./hog.py, threads: 2}}}}\n")
     with caplab.System(manifest, paranoid=True) as system:
         while (pid := system.pd("hog").pid) is None:
             os.sched_yield()
-        while priorities(pid)[0] == ours:
+        while policies(pid)[0] != os.SCHED_IDLE:
             os.sched_yield()
-        assert priorities(pid) == [19, *[ours] * (len(os.listdir(f"/proc/{pid}/task")) - 1)]
+        others = len(os.listdir(f"/proc/{pid}/task")) - 1
+        assert policies(pid) == [os.SCHED_IDLE, *[os.SCHED_OTHER] * others]
