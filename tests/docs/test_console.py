@@ -31,6 +31,7 @@ def test_the_scripts_of_the_page_print_what_it_shows(baseline: None, runtime_dir
     up, scripts, *_ = BLOCKS
     _, manifest, _ = up.splitlines()[0].removeprefix("$ caplab ").split()
     with System(manifest) as system:
+        system.console.expect("Hello world")  # what else is printed before the script is typed
         system.console.expect("caplab> ")
         for part in re.split(r"^\$ ", scripts, flags=re.MULTILINE)[1:]:
             command, *shown = part.splitlines()

@@ -23,6 +23,8 @@ def shell(runtime_dir: Path) -> Iterator[pexpect.spawn]:
         timeout=30,
         dimensions=(40, 200),
     )
+    # What the other client prints may come before the prompt or stand between it and its repetition.
+    child.expect("Hello world from a PD the shell manages")
     child.expect(PROMPT)
     yield child
     child.close(force=True)

@@ -197,7 +197,7 @@ def test_typing_reaches_the_shell() -> None:
     with caplab.System("shell") as system:
         system.console.expect("caplab> ")
         system.console.send("kill victim\r")
-        system.console.expect("caplab> ")
+        system.console.expect("victim is gone")
         system.assert_nothing_left_of("victim")
         system.console.send("exit\r")
         system.wait(30)
