@@ -23,7 +23,7 @@ def shell(runtime_dir: Path) -> Iterator[pexpect.spawn]:
         timeout=30,
         dimensions=(40, 200),
     )
-    # What the other client prints may come before the prompt or stand between it and its repetition.
+    # What the other client prints comes before the prompt, or between it and its repetition.
     child.expect("Hello world from a PD the shell manages")
     child.expect(PROMPT)
     yield child
