@@ -53,6 +53,8 @@ def fate(manifest: Path, part: str) -> dict[str, Any]:
     system = caplab.System(manifest).start()
     try:
         system.console.expect("held")
+        while not all(row.pid for row in system.ps()):
+            os.sched_yield()  # the start waits for servers alone
         family = Family(system)
         prefix = rundir.prefix_of(system.run_dir)
         segments = [path.name for path in rundir.segments(prefix)]

@@ -319,10 +319,12 @@ def test_a_session_for_which_no_tcb_is_left_is_refused_and_leaves_nothing(idl: A
     with serving(shop.main, threads=2) as system:
         queue = idl.client_Queue(system.env("client").endpoint("server"))
         session = queue.session()
+        system.until(lambda: system.blocked("server"))  # answered is not yet tidied up
         used = system.envs["server"].slots.used()
         for _ in range(3):
             with pytest.raises(Below, match=r"server: all 2 TCBs of server"):
                 queue.session()
+        system.until(lambda: system.blocked("server"))
         assert system.envs["server"].slots.used() == used
         assert len(shop.server.objects) == 1
         assert session.increment() == 1
