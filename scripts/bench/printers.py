@@ -74,6 +74,6 @@ def paced(trip: Trip, count: int) -> list[int]:
     """Nanoseconds of each of so many trips, with a pause before each."""
     samples = []
     for _ in range(count):
-        time.sleep(BETWEEN_KEYS)
+        time.sleep(BETWEEN_KEYS)  # the pause between two keys is part of what is measured
         samples += sampled(trip, 1)
     return samples

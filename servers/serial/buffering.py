@@ -152,7 +152,7 @@ class ByRing(Printing):
         while sent < len(text):
             if naps < NAPS:
                 naps += 1
-                time.sleep(NAP)
+                time.sleep(NAP)  # the server empties it meanwhile; a call costs both more
             else:
                 self._sync(0, timeout)
             more = self._write(text[sent:])
