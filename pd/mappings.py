@@ -2,28 +2,23 @@
 
 The kernel says with a flag in an answer that a memory object was withdrawn (`AnswerFlag`), and the
 stub that reads the answer calls `obey` before its caller sees it. A `Window` is empty from then
-on; over what `multiprocessing.shared_memory.SharedMemory` has mapped nothing is mapped, so that a
-touch is a memory fault, as it is for a traced PD. A mapping that a program makes itself, by a
-descriptor, is its own affair.
+on, its mapping closed; over what `multiprocessing.shared_memory.SharedMemory` has mapped nothing is
+mapped, so that a touch is a memory fault, as it is for a traced PD. A mapping that a program makes
+itself, by a descriptor, is its own affair.
 """
 
 from __future__ import annotations
 
-import ctypes
-import mmap
 import os
 from multiprocessing import shared_memory
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from caplab.pd.utcb import current
-from caplab.pd.window import KERNEL_PREFIX
+from caplab.pd.window import KERNEL_PREFIX, cover
 
 if TYPE_CHECKING:
     from caplab.pd.window import Window
-
-MAP_FIXED = 0x10
-FAILED = ctypes.c_void_p(-1).value
 
 
 class Mappings:
@@ -80,23 +75,9 @@ def note_attached(segments: WeakSet[shared_memory.SharedMemory]) -> None:
 
 
 def unmap(segment: Any) -> None:
-    """Map nothing where the segment was mapped, and close its descriptor.
-
-    The object stays as it is, so that whoever has it may close it; a touch of its pages ends the
-    process, or faults.
-    """
+    """Map nothing where the segment was mapped, and close its descriptor."""
     descriptor, segment._fd = segment._fd, -1
     if descriptor >= 0:
         os.close(descriptor)
-    if segment._mmap is None:
-        return  # closed already
-    address = ctypes.addressof(ctypes.c_char.from_buffer(segment._mmap))
-    library = ctypes.CDLL(None, use_errno=True)
-    library.mmap.restype = ctypes.c_void_p
-    library.mmap.argtypes = (
-        *(ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int),
-        ctypes.c_long,
-    )
-    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_FIXED
-    if library.mmap(address, len(segment._mmap), 0, flags, -1, 0) == FAILED:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    if segment._mmap is not None:  # None: closed already
+        cover(segment._mmap)

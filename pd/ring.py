@@ -16,11 +16,17 @@ An index that is being written while it is read fails the test of its inverse an
 reader puts out a flag before it sleeps and looks at the head once more behind it; the writer
 publishes its head and then looks at the flag. So one of them sees what the other did, and no
 signal is lost.
+
+The writer owns the memory and touches it through a mapping, which costs no system call; the reader
+never does, and reads it by descriptor: what becomes of another's memory must not become of it.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from mmap import mmap
 from struct import Struct
+from threading import Lock
 from typing import Protocol
 
 HEAD, TAIL, ASLEEP, DATA = 0, 64, 128, 192
@@ -29,9 +35,12 @@ _ALL = (1 << 64) - 1
 _TRIES = 8
 _YES, _NO = b"\1", b"\0"
 
+Memory = mmap | bytearray
+"""What a writer writes into: pages of its own, as they are."""
+
 
 class Shared(Protocol):
-    """What a ring needs of a window: bytes that are there or, when it was taken away, are not."""
+    """What a reader needs of a window: bytes that are there or, when it was taken away, are not."""
 
     def read(self, offset: int, length: int) -> bytes: ...
     def write(self, offset: int, data: bytes) -> int: ...
@@ -41,20 +50,24 @@ class RingBroken(Exception):
     """The other side's index cannot be so, or the window is gone."""
 
 
-class _Ring:
-    """What both sides have: `size` bytes of a window, and where they are."""
+class _Ring(ABC):
+    """What both sides have: `size` bytes of memory, and how one gets at it."""
 
-    def __init__(self, window: Shared, size: int) -> None:
+    def __init__(self, size: int) -> None:
         if size <= DATA:
             raise RingBroken(f"{size} bytes are no ring: its head takes {DATA}")
-        self._window = window
         self.capacity = size - DATA
 
+    @abstractmethod
+    def _get(self, place: int, length: int) -> bytes | bytearray: ...
+
+    @abstractmethod
+    def _put(self, place: int, data: bytes) -> None: ...
+
     def _index(self, place: int, known: int) -> int:
-        """An index of the window; `known` when it is being written all the time."""
+        """An index of the other side's; `known` when it is being written all the time."""
         for _ in range(_TRIES):
-            found = self._get(place, _INDEX.size)
-            value, inverse = _INDEX.unpack(found)
+            value, inverse = _INDEX.unpack(self._get(place, _INDEX.size))
             if value ^ inverse == _ALL:
                 return int(value)
         return known
@@ -62,73 +75,81 @@ class _Ring:
     def _publish(self, place: int, value: int) -> None:
         self._put(place, _INDEX.pack(value, value ^ _ALL))
 
-    def _get(self, place: int, length: int) -> bytes:
-        try:
-            found = self._window.read(place, length)
-        except OSError as refused:
-            raise RingBroken(f"the window cannot be read: {refused}") from None
-        if len(found) < length:
-            raise RingBroken("the window is gone")
-        return found
-
-    def _put(self, place: int, data: bytes) -> None:
-        try:
-            self._window.write(place, data)
-        except OSError as refused:  # granted for reading only, or sealed and gone
-            raise RingBroken(f"the window cannot be written: {refused}") from None
-
     def _between(self, tail: int, head: int) -> None:
         if not 0 <= head - tail <= self.capacity:
             raise RingBroken(f"{head} bytes written and {tail} read cannot be so")
 
 
-def clear(window: Shared) -> None:
-    """Make an empty ring of a window, before the other side gets it."""
+def clear(memory: Memory) -> None:
+    """Make an empty ring of it, before the other side gets it."""
     zero = _INDEX.pack(0, _ALL)
-    window.write(HEAD, zero)
-    window.write(TAIL, zero)
-    window.write(ASLEEP, _YES)
+    for place in (HEAD, TAIL):
+        memory[place : place + _INDEX.size] = zero
+    memory[ASLEEP : ASLEEP + 1] = _YES
 
 
 class RingWriter(_Ring):
-    """The side that writes."""
+    """The side that writes, to all of `memory`.
 
-    def __init__(self, window: Shared, size: int) -> None:
-        super().__init__(window, size)
+    Every method raises RingBroken where the reader's index cannot be so, or the mapping is closed.
+    Memory that was destroyed under an open mapping is a memory fault, as it is on a board.
+    """
+
+    def __init__(self, memory: Memory) -> None:
+        super().__init__(len(memory))
+        self._memory = memory
+        self._barrier = Lock()
+        """Taken and given back so that what was written before is seen before what is written or
+        read behind: processors may do it otherwise, and no system call stands between."""
         self.head = self._index(HEAD, 0)
         """Bytes written since the beginning."""
         self._tail = 0
 
     def unread(self) -> int:
-        """Bytes the reader has not taken yet. Raises RingBroken."""
+        """Bytes the reader has not taken yet."""
         tail = self._index(TAIL, self._tail)
         self._between(tail, self.head)
         self._tail = tail
         return self.head - tail
 
     def write(self, data: bytes) -> int:
-        """Write and publish what there is room for; how many bytes. Raises RingBroken."""
-        room = self.capacity - (self.head - self._tail)
-        if room < len(data):
-            room = self.capacity - self.unread()
-        some = data[:room]
-        if not some:
-            return 0
-        at = self.head % self.capacity
-        first = self.capacity - at
-        self._put(DATA + at, some[:first])
-        if len(some) > first:
-            self._put(DATA, some[first:])
-        self.head += len(some)
-        self._publish(HEAD, self.head)
-        return len(some)
+        """Write and publish what there is room for; how many bytes."""
+        capacity, head = self.capacity, self.head
+        if capacity - head + self._tail < len(data):
+            data = data[: capacity - self.unread()]
+        at = head % capacity
+        first = capacity - at
+        if len(data) <= first:
+            self._put(DATA + at, data)
+        else:
+            self._put(DATA + at, data[:first])
+            self._put(DATA, data[first:])
+        self.head = head = head + len(data)
+        with self._barrier:
+            pass
+        self._put(HEAD, _INDEX.pack(head, head ^ _ALL))
+        return len(data)
 
     def must_signal(self) -> bool:
         """Whether the reader sleeps; the signal is the caller's to give. After each write."""
-        if self._get(ASLEEP, 1) != _YES:
+        with self._barrier:
+            pass
+        if self._get(ASLEEP, 1) == _NO:
             return False
         self._put(ASLEEP, _NO)
         return True
+
+    def _get(self, place: int, length: int) -> bytes | bytearray:
+        try:
+            return self._memory[place : place + length]
+        except ValueError as closed:
+            raise RingBroken(f"the window is gone: {closed}") from None
+
+    def _put(self, place: int, data: bytes) -> None:
+        try:
+            self._memory[place : place + len(data)] = data
+        except ValueError as closed:
+            raise RingBroken(f"the window is gone: {closed}") from None
 
 
 class RingReader(_Ring):
@@ -139,7 +160,8 @@ class RingReader(_Ring):
     """
 
     def __init__(self, window: Shared, size: int) -> None:
-        super().__init__(window, size)
+        super().__init__(size)
+        self._window = window
         self._head = self.tail = self._index(TAIL, 0)
         self.ready()
 
@@ -172,3 +194,18 @@ class RingReader(_Ring):
             return True
         self._put(ASLEEP, _NO)
         return False
+
+    def _get(self, place: int, length: int) -> bytes:
+        try:
+            found = self._window.read(place, length)
+        except OSError as refused:
+            raise RingBroken(f"the window cannot be read: {refused}") from None
+        if len(found) < length:
+            raise RingBroken("the window is gone")
+        return found
+
+    def _put(self, place: int, data: bytes) -> None:
+        try:
+            self._window.write(place, data)
+        except OSError as refused:  # granted for reading only, or sealed and gone
+            raise RingBroken(f"the window cannot be written: {refused}") from None

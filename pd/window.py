@@ -5,16 +5,20 @@ answers them here. What was granted for reading only lies in a place of its own,
 mount that nobody writes to, or is handed over as a descriptor that was opened so.
 
 A server never dereferences a client's page: `pread` and `pwrite` on the descriptor turn a page
-that was taken away meanwhile into a short read, where a mapping would be SIGBUS. A PD that wants
-a mapping attaches with `multiprocessing.shared_memory.SharedMemory(name=window.name)`.
+that was taken away meanwhile into a short read, where a mapping would be SIGBUS. For memory of its
+own a PD may have a mapping, `window.mapping()`, or attach with
+`multiprocessing.shared_memory.SharedMemory(name=window.name)`.
 """
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
+import mmap
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import resource_tracker, shared_memory
 from typing import Any, Self
 
@@ -22,6 +26,8 @@ SHM_DIR = "/dev/shm"
 READ_ONLY_DIR = "/dev/shr"
 KERNEL_PREFIX = "cl."
 """How the names of the kernel's segments begin."""
+MAP_FIXED = 0x10
+FAILED = ctypes.c_void_p(-1).value
 
 
 class Window:
@@ -30,10 +36,11 @@ class Window:
     Errors: FileNotFoundError when there is no such segment, or none that this PD was granted.
     """
 
-    __slots__ = ("__weakref__", "_fd", "_withdrawn", "name", "size", "writable")
+    __slots__ = ("__weakref__", "_fd", "_mapping", "_withdrawn", "name", "size", "writable")
 
     def __init__(self, name: str) -> None:
         self._fd = -1
+        self._mapping: mmap.mmap | None = None
         self._withdrawn = False
         plain = name.lstrip("/")
         if not plain or "/" in plain:
@@ -64,9 +71,22 @@ class Window:
         self._check(offset, len(data))
         if self._withdrawn:
             return 0
-        if not self.writable:
-            raise PermissionError(errno.EACCES, "granted for reading only", self.name)
+        self._require_writable()
         return os.pwrite(self._fd, data, offset)
+
+    def mapping(self) -> mmap.mmap:
+        """The pages themselves, as slices of bytes: no system call for each access, and closed when
+        the window is. A touch of pages that were destroyed meanwhile is a memory fault.
+
+        Errors: ValueError when the window is closed or was taken from this PD; PermissionError when
+        it was granted for reading only
+        """
+        if self._mapping is None:
+            if self._fd < 0:
+                raise ValueError(f"window {self.name} is closed")
+            self._require_writable()
+            self._mapping = mmap.mmap(self._fd, self.size)
+        return self._mapping
 
     def _check(self, offset: int, length: int) -> None:
         if self._fd < 0 and not self._withdrawn:
@@ -76,6 +96,10 @@ class Window:
                 f"{length} bytes at {offset} do not lie in a window of {self.size} bytes"
             )
 
+    def _require_writable(self) -> None:
+        if not self.writable:
+            raise PermissionError(errno.EACCES, "granted for reading only", self.name)
+
     def fileno(self) -> int:
         """The segment's descriptor."""
         return self._fd
@@ -84,6 +108,10 @@ class Window:
         """Let go of it; the segment itself is the kernel's to remove. Closing twice is allowed."""
         fd, self._fd = self._fd, -1
         self._withdrawn = False
+        mapping, self._mapping = self._mapping, None
+        if mapping is not None:
+            with suppress(BufferError):  # a view of it is in use, and has it as long as it lasts
+                mapping.close()
         if fd >= 0:
             os.close(fd)
 
@@ -91,8 +119,11 @@ class Window:
         """Let go of it, because the memory object was taken from this PD: like one that was
         destroyed it is empty from now on, so that no server falls over what its client does."""
         if self._fd >= 0:
+            mapping = self._mapping
             self.close()
             self._withdrawn = True
+            if mapping is not None and not mapping.closed:
+                cover(mapping)
 
     def __enter__(self) -> Self:
         return self
@@ -105,6 +136,22 @@ class Window:
 
     def __repr__(self) -> str:
         return f"<Window {self.name}, {self.size} bytes{', closed' if self._fd < 0 else ''}>"
+
+
+def cover(mapping: mmap.mmap) -> None:
+    """Map nothing where it was: the object stays as it is, so that whoever has it may close it, and
+    a touch of its pages ends the process, or faults.
+    """
+    address = ctypes.addressof(ctypes.c_char.from_buffer(mapping))
+    library = ctypes.CDLL(None, use_errno=True)
+    library.mmap.restype = ctypes.c_void_p
+    library.mmap.argtypes = (
+        *(ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int),
+        ctypes.c_long,
+    )
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_FIXED
+    if library.mmap(address, len(mapping), 0, flags, -1, 0) == FAILED:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def _open(name: str) -> int:

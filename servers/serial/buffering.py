@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 from caplab.pd.errors import CapError
 from caplab.pd.objects import Endpoint, Memory, Notification
@@ -23,8 +24,8 @@ from caplab.servers.serial.protocol import (
     Option,
 )
 
-NAP, NAPS = 0.0001, 8
-"""Seconds between two looks at a full ring, and how many before the server is asked."""
+NAPS = (0.0002, 0.0002, 0.0004, 0.0008, 0.0016)
+"""Seconds between looks at a ring that gets no emptier, before the server is asked."""
 CALL, WRITE_BACK, RING = "call", "write-back", "ring"
 KINDS = (CALL, WRITE_BACK, RING)
 
@@ -114,7 +115,8 @@ class WriteBack(ByCall):
 class ByRing(Printing):
     """Text goes through memory that the server reads; a call is needed only when it is full. A
     client that dies loses nothing of what it has written; a server that dies loses nothing, and
-    may have printed the last share of it already."""
+    may have printed the last share of it already. Each write goes straight into the client's own
+    pages: were they destroyed meanwhile it would fault, as on a board."""
 
     pages = RING_PAGES
     options = Option.RING
@@ -122,9 +124,12 @@ class ByRing(Printing):
 
     def __init__(self, endpoint: Endpoint, memory: Memory) -> None:
         super().__init__(endpoint, memory)
-        clear(self.window)
-        self._ring = RingWriter(self.window, memory.size)
+        pages = self.window.mapping()
+        clear(pages)
+        self._ring = RingWriter(pages)
         self._bell: Notification | None = None
+        self._ended = True
+        """The last that was written ended a line: the server prints it without being asked."""
 
     def connect(self, uart: str, named: bool, timeout: float | None) -> None:
         self._forget_bell()
@@ -148,21 +153,22 @@ class ByRing(Printing):
 
     def write(self, text: bytes, timeout: float | None) -> int:
         sent = self._write(text)
-        naps = 0
+        looks = iter(NAPS)
         while sent < len(text):
-            if naps < NAPS:
-                naps += 1
-                time.sleep(NAP)  # the server empties it meanwhile; a call costs both more
-            else:
-                self._sync(0, timeout)
+            self._wait(looks, 0, timeout)
             more = self._write(text[sent:])
-            naps = 0 if more else naps
+            looks = iter(NAPS) if more else looks
             sent += more
+        self._ended = text.endswith(b"\n")
         return sent
 
     def flush(self, timeout: float | None) -> None:
-        while self.unsent:
-            self._sync(1, timeout)
+        left = self.unsent
+        looks = iter(NAPS if self._ended else ())  # what ends no line has to be asked for
+        while left:
+            self._wait(looks, 1, timeout)
+            before, left = left, self.unsent
+            looks = iter(NAPS) if left < before and self._ended else looks
 
     @property
     def unsent(self) -> int:
@@ -183,6 +189,14 @@ class ByRing(Printing):
         except RingBroken as broken:
             raise BrokenRing(str(broken)) from None
         return sent
+
+    def _wait(self, looks: Iterator[float], everything: int, timeout: float | None) -> None:
+        """For the server, which empties the ring; a call costs both more than a nap."""
+        nap = next(looks, 0.0)
+        if nap:
+            time.sleep(nap)
+        else:
+            self._sync(everything, timeout)
 
     def _sync(self, everything: int, timeout: float | None) -> None:
         request(self.endpoint, Function.SYNC, everything, timeout=timeout)

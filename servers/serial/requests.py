@@ -247,6 +247,8 @@ class Requests:
         return Done((left,))
 
     def _print(self, connection: Connection, text: bytes) -> None:
+        """Raises LineDown: it is not printed."""
+        self._check_line(connection)
         who, console = connection.profile, connection.console
         if not who.escapes:
             text = connection.filter.feed(text)

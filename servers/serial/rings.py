@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from caplab.pd.ring import RingBroken, RingReader
 from caplab.servers.serial.connections import Connection
+from caplab.servers.serial.errors import LineDown
 
 SHARE = 4096
 """Bytes of one turn where many wait, what a write without a ring may print at once."""
@@ -38,7 +39,7 @@ class Rings:
     """The rings of the connected clients.
 
     Args:
-        show: prints a piece of a client's text.
+        show: prints a piece of a client's text. Raises LineDown: then it stays in its ring.
         broken: a client's ring cannot be so; its connection is to go.
     """
 
@@ -68,8 +69,8 @@ class Rings:
             try:
                 while ring.ready():
                     self._take(connection, ring, ROUND, True)
-            except RingBroken:
-                pass  # nothing of it can be believed any more
+            except (RingBroken, LineDown):
+                pass  # nothing of it can be believed any more, or there is nowhere to print it
 
     def rung(self, word: int) -> None:
         """Who signals has published something."""
@@ -91,6 +92,8 @@ class Rings:
                 printed += taken
                 if sleep and not taken and ring.sleep():
                     del self._busy[badge]
+            except LineDown:
+                del self._busy[badge]  # its client is told when it asks
             except RingBroken:
                 self._broken(connection)
         return printed
@@ -106,7 +109,8 @@ class Rings:
                 time.sleep(NAP)  # a turn costs the same for little and for much
 
     def sync(self, connection: Connection, everything: bool) -> int:
-        """A share now, for a client that waits; the bytes that are left. Raises RingBroken."""
+        """A share now, for a client that waits; the bytes that are left. Raises RingBroken and
+        LineDown."""
         ring = connection.ring
         assert ring is not None
         self._take(connection, ring, ROUND, everything)

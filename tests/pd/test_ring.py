@@ -1,5 +1,7 @@
 """Rings: bytes come out as they went in, no side is believed, and no signal is lost."""
 
+import mmap
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +19,7 @@ class Page:
         self.data = bytearray(size)
         self.gone = False
         self.read_only = False
-        clear(self)
+        clear(self.data)
 
     def read(self, offset: int, length: int) -> bytes:
         return b"" if self.gone else bytes(self.data[offset : offset + length])
@@ -41,7 +43,7 @@ def taken(reader: RingReader) -> bytes:
 
 
 def test_what_is_written_is_read_in_its_order(page: Page) -> None:
-    writer, reader = RingWriter(page, SIZE), RingReader(page, SIZE)
+    writer, reader = RingWriter(page.data), RingReader(page, SIZE)
     assert writer.write(b"hello") == 5
     assert reader.ready() == 5
     assert reader.peek(2) == b"he"
@@ -53,7 +55,7 @@ def test_what_is_written_is_read_in_its_order(page: Page) -> None:
 
 
 def test_a_full_ring_takes_what_it_has_room_for(page: Page) -> None:
-    writer, reader = RingWriter(page, SIZE), RingReader(page, SIZE)
+    writer, reader = RingWriter(page.data), RingReader(page, SIZE)
     assert writer.write(b"x" * 20) == CAPACITY
     assert writer.write(b"y") == 0
     assert reader.ready() == CAPACITY
@@ -66,7 +68,7 @@ def test_a_full_ring_takes_what_it_has_room_for(page: Page) -> None:
 @given(st.lists(st.tuples(st.binary(max_size=24), st.integers(0, 20)), max_size=40))
 def test_bytes_come_out_as_they_went_in(steps: list[tuple[bytes, int]]) -> None:
     page = Page()
-    writer, reader = RingWriter(page, SIZE), RingReader(page, SIZE)
+    writer, reader = RingWriter(page.data), RingReader(page, SIZE)
     put, got = b"", b""
     for data, count in steps:
         put += data[: writer.write(data)]
@@ -78,14 +80,14 @@ def test_bytes_come_out_as_they_went_in(steps: list[tuple[bytes, int]]) -> None:
 
 
 def test_a_new_reader_goes_on_where_the_last_one_had_come_to(page: Page) -> None:
-    writer, reader = RingWriter(page, SIZE), RingReader(page, SIZE)
+    writer, reader = RingWriter(page.data), RingReader(page, SIZE)
     writer.write(b"onetwo")
     reader.advance(3)
     assert taken(RingReader(page, SIZE)) == b"two"
 
 
 def test_the_sleeper_is_signalled_once_and_only_when_it_sleeps(page: Page) -> None:
-    writer, reader = RingWriter(page, SIZE), RingReader(page, SIZE)
+    writer, reader = RingWriter(page.data), RingReader(page, SIZE)
     writer.write(b"first")
     assert writer.must_signal()  # a reader that has not come yet is woken by the first
     writer.write(b"second")
@@ -102,7 +104,7 @@ def test_the_sleeper_is_signalled_once_and_only_when_it_sleeps(page: Page) -> No
 def test_whatever_the_moment_of_a_write_the_reader_does_not_sleep_through_it(when: int) -> None:
     """The writer publishes and looks between any two accesses of a reader that goes to sleep."""
     page = Page()
-    writer, reader = RingWriter(page, SIZE), RingReader(page, SIZE)
+    writer, reader = RingWriter(page.data), RingReader(page, SIZE)
     signalled = []
     steps = iter(range(100))
 
@@ -140,7 +142,7 @@ def test_a_writer_that_says_what_cannot_be_is_not_believed(page: Page, head: int
 
 
 def test_a_head_that_goes_back_is_not_believed(page: Page) -> None:
-    writer, reader = RingWriter(page, SIZE), RingReader(page, SIZE)
+    writer, reader = RingWriter(page.data), RingReader(page, SIZE)
     writer.write(b"hello")
     reader.ready()
     taken(reader)
@@ -150,7 +152,7 @@ def test_a_head_that_goes_back_is_not_believed(page: Page) -> None:
 
 
 def test_a_reader_that_says_what_cannot_be_is_not_believed(page: Page) -> None:
-    writer = RingWriter(page, SIZE)
+    writer = RingWriter(page.data)
     writer.write(b"hello")
     writer._publish(TAIL, 6)
     with pytest.raises(RingBroken):
@@ -158,7 +160,7 @@ def test_a_reader_that_says_what_cannot_be_is_not_believed(page: Page) -> None:
 
 
 def test_an_index_that_is_being_written_is_not_taken_for_one(page: Page) -> None:
-    writer, reader = RingWriter(page, SIZE), RingReader(page, SIZE)
+    writer, reader = RingWriter(page.data), RingReader(page, SIZE)
     writer.write(b"hello")
     page.data[HEAD] ^= 0xFF
     assert reader.ready() == 0
@@ -167,20 +169,31 @@ def test_an_index_that_is_being_written_is_not_taken_for_one(page: Page) -> None
 
 
 def test_a_window_that_is_gone_or_read_only_is_an_error_and_no_fault(page: Page) -> None:
-    writer, reader = RingWriter(page, SIZE), RingReader(page, SIZE)
-    writer.write(b"hello")
+    reader = RingReader(page, SIZE)
+    RingWriter(page.data).write(b"hello")
     reader.ready()
     page.read_only = True
     with pytest.raises(RingBroken):
         reader.advance(1)
-    with pytest.raises(RingBroken):
-        writer.write(b"x")
     page.gone = True
-    for ask in (reader.ready, lambda: reader.peek(1), writer.unread):
+    for ask in (reader.ready, lambda: reader.peek(1)):
         with pytest.raises(RingBroken):
+            ask()
+
+
+def test_a_writer_whose_mapping_is_closed_is_told_so() -> None:
+    pages = mmap.mmap(-1, mmap.PAGESIZE)
+    clear(pages)
+    writer = RingWriter(pages)
+    writer.write(b"hello")
+    pages.close()
+    for ask in (lambda: writer.write(b"x"), writer.must_signal, writer.unread):
+        with pytest.raises(RingBroken, match="gone"):
             ask()
 
 
 def test_a_window_too_small_for_a_ring_is_refused(page: Page) -> None:
     with pytest.raises(RingBroken):
         RingReader(page, DATA)
+    with pytest.raises(RingBroken):
+        RingWriter(bytearray(DATA))

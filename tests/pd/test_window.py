@@ -1,6 +1,8 @@
 """Shared pages through a descriptor."""
 
+import faulthandler
 import os
+import signal
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from pathlib import Path
@@ -41,6 +43,48 @@ def test_a_segment_that_was_taken_away_is_a_short_read_and_no_fault(segment: Pat
         os.truncate(segment, 0)
         segment.unlink()
         assert window.read(0, 4096) == b""
+
+
+def test_a_mapping_is_the_window_itself_and_is_closed_with_it(segment: Path) -> None:
+    window = Window(segment.name)
+    mapping = window.mapping()
+    assert window.mapping() is mapping
+    mapping[10:15] = b"hello"
+    assert window.read(10, 5) == b"hello"
+    window.close()
+    assert mapping.closed
+    with pytest.raises(ValueError, match="closed"):
+        window.mapping()
+
+
+def test_what_is_granted_for_reading_only_has_no_mapping_to_write_to(segment: Path) -> None:
+    with Window(segment.name) as window:
+        window.writable = False
+        with pytest.raises(PermissionError, match="reading only"):
+            window.mapping()
+
+
+def test_a_window_that_was_taken_away_takes_its_mapping_with_it(segment: Path) -> None:
+    window = Window(segment.name)
+    mapping = window.mapping()
+    window.withdraw()
+    assert mapping.closed
+
+
+def test_a_view_of_a_mapping_that_was_taken_away_shows_the_page_no_more(segment: Path) -> None:
+    """It cannot be closed while it is used; a touch is a fault, in a child of ours."""
+    window = Window(segment.name)
+    with memoryview(window.mapping()) as view:
+        child = os.fork()
+        if not child:
+            faulthandler.disable()
+            window.withdraw()
+            os._exit(view[0])
+        _, status = os.waitpid(child, 0)
+        assert os.WTERMSIG(status) == signal.SIGSEGV
+        assert view[0] == 0
+        window.close()  # the view is still in use here, and still shows it
+        assert view[0] == 0
 
 
 def test_a_segment_that_is_not_there_says_so() -> None:

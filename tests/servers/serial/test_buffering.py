@@ -1,54 +1,27 @@
-"""Printing by calls, from a buffer, and through a ring: what is printed when, and what a death of
-either side loses or prints twice. On processes: `tests/systems/test_serial_crashes.py`."""
+"""Printing by calls, from a buffer, and through a ring: what is printed when. What a death loses:
+`test_losses.py`."""
 
-from collections.abc import Iterator
+import socket
 from typing import Any
 
 import pytest
 
-from caplab.pd.errors import CapError, PeerDied, Revoked
+from buffered import connect
 from caplab.pd.ring import HEAD, RingWriter
-from caplab.servers.serial import BrokenRing, InvalidArgument, NotConnected, Serial, ShmemTooLarge
+from caplab.servers.serial import (
+    BrokenRing,
+    InvalidArgument,
+    LineDown,
+    NotConnected,
+    Serial,
+    ShmemTooLarge,
+    buffering,
+)
 from caplab.servers.serial import protocol as wire
 from caplab.servers.serial.buffering import KINDS
 from caplab.servers.serial.exchange import exchange, request
 from caplab.servers.serial.protocol import RING_MAX, RING_PAGES, Function, Option
 from threaded_system import PATIENCE, Hand, ThreadedSystem, Uart, client_pd, serial_pd
-
-
-@pytest.fixture
-def system() -> Iterator[ThreadedSystem]:
-    """A server without colours, and clients a and b."""
-    with ThreadedSystem(
-        serial_pd(colour=False), client_pd("a"), client_pd("b", threads=2)
-    ) as system:
-        ready(system)
-        yield system
-
-
-@pytest.fixture
-def uart(system: ThreadedSystem) -> Uart:
-    return system.uarts["uart0"]
-
-
-def ready(system: ThreadedSystem) -> None:
-    system.until(lambda: system.root.latest["serial"].received)
-
-
-def connect(system: ThreadedSystem, buffering: str, name: str = "a", **more: Any) -> Serial:
-    return Serial.connect(system.env(name).endpoint("console"), buffering=buffering, **more)
-
-
-def kill_server(system: ThreadedSystem) -> None:
-    system.operate(op="kill", pd="serial")
-    system.operate(op="restart", pd="serial")
-    ready(system)
-
-
-def silence(system: ThreadedSystem) -> None:
-    """Keep the server from doing anything until it is killed, once it has nothing to do."""
-    system.until(lambda: system.blocked("serial"))
-    system.operate(op="suspend", pd="serial")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -198,7 +171,7 @@ def test_a_ring_whose_indices_cannot_be_is_refused_or_dropped(
         ring_by_hand(system, _0=index(1 << 40))
     assert info.value.code == 21
     endpoint, window = ring_by_hand(system, _0=index(0), _64=index(0))
-    writer = RingWriter(window, RING_MAX)
+    writer = RingWriter(window.mapping())
     system.until(lambda: system.blocked("serial"))
     writer._publish(HEAD, 1 << 40)
     with pytest.raises(BrokenRing):
@@ -210,6 +183,52 @@ def test_a_ring_whose_indices_cannot_be_is_refused_or_dropped(
         other.write("fine\n")
 
 
+@pytest.mark.parametrize("kind", ["write-back", "ring"])
+def test_what_a_line_that_is_down_does_not_take_stays_with_its_client(
+    system: ThreadedSystem, uart: Uart, kind: str
+) -> None:
+    out = connect(system, kind)
+    system.until(lambda: system.blocked("serial"))
+    uart.end.shutdown(socket.SHUT_RDWR)
+    uart.interrupt()
+    system.until(lambda: system.blocked("serial"))
+    out.write("kept\n")
+    with pytest.raises(LineDown):
+        out.flush()
+    assert out.unsent == len("kept\n")
+    with pytest.raises(LineDown):
+        out.disconnect()
+
+
+def test_a_flush_through_a_ring_asks_for_nothing_that_is_printed_anyway(
+    system: ThreadedSystem, uart: Uart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(buffering, "NAPS", (0.001,) * 10_000)
+    out = connect(system, "ring")
+    system.until(lambda: system.blocked("serial"))
+    calls = system.root.latest["a"].calls
+    out.write("a line\n")
+    out.flush()
+    assert uart.read_all() == b"a line\r\n"
+    assert system.root.latest["a"].calls == calls + 1  # the signal
+    out.write("no line")
+    out.flush()
+    assert uart.read_all() == b"no line"
+    out.disconnect()
+
+
+def test_a_client_that_gives_its_ring_away_is_told_and_does_not_fault(
+    system: ThreadedSystem,
+) -> None:
+    out = connect(system, "ring")
+    out.write("before\n")
+    out.flush()
+    Hand(system, "a").do(lambda env: out._out.memory.unmap())
+    for ask in (lambda: out.write("behind\n"), out.flush, lambda: out.unsent):
+        with pytest.raises(BrokenRing):
+            ask()
+
+
 def test_a_server_that_writes_what_cannot_be_is_not_believed(system: ThreadedSystem) -> None:
     out = connect(system, "ring")
     out._out.window.write(64, index(1 << 40))
@@ -217,168 +236,3 @@ def test_a_server_that_writes_what_cannot_be_is_not_believed(system: ThreadedSys
         out.flush()
     with pytest.raises(BrokenRing):
         out.write_all(b"x" * RING_MAX)
-
-
-# -- what a client's death loses ------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("kind", "printed"),
-    [("call", b"1\r\n2\r\n3"), ("write-back", b"1\r\n"), ("ring", b"1\r\n2\r\n3")],
-)
-def test_a_client_that_dies_loses_what_stands_in_its_own_buffer_alone(
-    system: ThreadedSystem, uart: Uart, kind: str, printed: bytes
-) -> None:
-    out = connect(system, kind)
-    out.write("1\n")
-    out.flush()
-    system.until(lambda: system.blocked("serial"))
-    system.operate(op="suspend", pd="serial")
-    if kind == "call":
-        system.operate(op="resume", pd="serial")
-    out.write("2\n3")
-    if kind != "call":
-        system.operate(op="resume", pd="serial")
-    report = system.operate(op="kill", pd="a")
-    assert report["pending"] == []
-    system.until(lambda: system.blocked("serial"))
-    assert uart.read_all() == printed
-    assert not system.segments
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_client_that_ends_well_has_everything_printed(
-    system: ThreadedSystem, uart: Uart, kind: str
-) -> None:
-    out = connect(system, kind)
-    out.write("no newline")
-    system.env("a").leave()
-    assert uart.expect(b"line") == b"no newline"
-    system.env("a").leave()
-
-
-# -- what a server's death loses -------------------------------------------------------------------
-
-
-def test_by_call_a_writer_is_told_whether_its_text_may_have_been_printed(
-    system: ThreadedSystem, uart: Uart
-) -> None:
-    out = connect(system, "call")
-    out.write("printed\n")
-    silence(system)
-    hand = Hand(system, "a")
-    waiting = hand.begin(lambda env: out.write("in doubt or not\n"))
-    system.until(lambda: system.blocked("a"))
-    kill_server(system)
-    with pytest.raises(PeerDied) as info:
-        waiting.result(PATIENCE)
-    assert info.value.when.name == "DIED_BEFORE_RECV"
-    with pytest.raises(PeerDied):
-        hand.do(lambda env: out.write("too late\n"))
-    hand.do(lambda env: out.reconnect())
-    hand.do(lambda env: out.write("again\n"))
-    assert uart.read_all() == b"printed\r\nagain\r\n"
-    hand.do(lambda env: out.disconnect())
-
-
-@pytest.mark.parametrize("kind", ["write-back", "ring"])
-def test_what_was_kept_comes_to_the_next_server_once(
-    system: ThreadedSystem, uart: Uart, kind: str
-) -> None:
-    out = connect(system, kind)
-    out.write("before\n")
-    out.flush()
-    silence(system)
-    out.write("kept\n")
-    kill_server(system)
-    out.write("later\n")
-    with pytest.raises(PeerDied):
-        out.flush()
-    assert out.unsent == len("kept\nlater\n")
-    out.reconnect()
-    assert out.unsent == 0
-    assert uart.read_all() == b"before\r\nkept\r\nlater\r\n"
-    out.write("after\n")
-    out.disconnect()
-    assert uart.read_all() == b"after\r\n"
-
-
-def test_a_server_that_died_between_printing_and_saying_so_prints_that_share_twice(
-    system: ThreadedSystem, uart: Uart, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The one thing a ring may do: at least once, at most a share twice."""
-    from caplab.pd import ring
-
-    out = connect(system, "ring")
-    system.until(lambda: system.blocked("serial"))
-    plain = ring.RingReader.advance
-
-    def dies(reader: ring.RingReader, length: int) -> None:
-        monkeypatch.setattr(ring.RingReader, "advance", plain)
-        raise OSError("the server dies here")
-
-    monkeypatch.setattr(ring.RingReader, "advance", dies)
-    out.write("twice\n")
-    system.until(lambda: system.root.latest["serial"].state == "dead")
-    system.operate(op="restart", pd="serial")
-    ready(system)
-    out.write("once\n")
-    out.reconnect()
-    assert uart.read_all() == b"twice\r\ntwice\r\nonce\r\n"
-    out.disconnect()
-
-
-def test_parting_from_a_dead_server_with_text_unsent_is_an_error(system: ThreadedSystem) -> None:
-    out = connect(system, "write-back")
-    out.write("lost")
-    kill_server(system)
-    with pytest.raises(PeerDied):
-        out.disconnect()
-    assert not out.connected
-    assert out.unsent == 0
-    other = connect(system, "write-back", "b")
-    kill_server(system)
-    other.disconnect()
-
-
-def test_a_server_that_was_killed_by_a_client_is_not_connected_with_again(
-    system: ThreadedSystem,
-) -> None:
-    out, other = connect(system, "ring"), connect(system, "call", "b")
-    out.write("printed before\n")
-    out.kill()
-    with pytest.raises(Revoked):
-        other.reconnect()
-    assert system.uarts["uart0"].read_all() == b"printed before\r\n"
-
-
-def test_reconnecting_gives_up_when_no_server_comes() -> None:
-    with ThreadedSystem(serial_pd(colour=False), client_pd("a")) as system:
-        ready(system)
-        out = connect(system, "ring")
-        system.operate(op="kill", pd="serial")
-        with pytest.raises(PeerDied):
-            out.reconnect(timeout=0.01)
-
-
-def test_going_down_prints_what_was_published(uart: Uart, system: ThreadedSystem) -> None:
-    out = connect(system, "ring")
-    out.write("wake\n")
-    uart.expect(b"\n")
-    system.until(lambda: system.blocked("serial"))
-    out._out._bell = None  # type: ignore[attr-defined]
-    out.write("published, and not signalled\n")
-    system.operate(op="restart", pd="serial")
-    assert uart.expect(b"\n") == b"published, and not signalled\r\n"
-
-
-def test_a_signal_wakes_the_server_and_is_all_that_a_bell_is_good_for(
-    system: ThreadedSystem,
-) -> None:
-    connect(system, "ring").disconnect()
-    used = system.env("a").slots.used()
-    out: Any = connect(system, "ring")
-    with pytest.raises(CapError):
-        out._out._bell.poll()
-    out.disconnect()
-    assert system.env("a").slots.used() == used

@@ -18,7 +18,7 @@ class Page:
 
     def __init__(self, size: int) -> None:
         self.data = bytearray(size)
-        clear(self)
+        clear(self.data)
 
     def read(self, offset: int, length: int) -> bytes:
         return bytes(self.data[offset : offset + length])
@@ -45,7 +45,7 @@ class Desk:
             parts: Any = (badge, page, size, 0, None, None, None)
             ring = RingReader(page, size)
             self.connections[badge] = Connection(*parts, ring, bell_of(badge))
-            self.writers[badge] = RingWriter(page, size)
+            self.writers[badge] = RingWriter(page.data)
             self.printed[badge] = []
             self.rings.add(self.connections[badge])
 
