@@ -40,6 +40,8 @@ TAIL = 2000
 """Bytes of the console an unmet expectation quotes."""
 UNMATCHED_MAX = 4 << 20
 """Bytes an expectation looks back at: a console that is never quiet does not fill our memory."""
+POLL_MAX = 2_000_000.0
+"""Seconds that poll can be told to wait, about; whoever waits longer waits for ever."""
 Pattern = str | bytes | re.Pattern[bytes]
 
 
@@ -151,7 +153,8 @@ class Watcher:
     def _readable(self, timeout: float | None) -> bool:
         waiting = select.poll()
         waiting.register(self._socket, select.POLLIN)
-        return bool(waiting.poll(None if timeout is None else max(0.0, timeout) * 1000))
+        limit = None if timeout is None or timeout > POLL_MAX else max(0.0, timeout) * 1000
+        return bool(waiting.poll(limit))
 
     def _arrived(self) -> Iterator[Frame]:
         """The frames that are here, those left over from the last time first."""

@@ -30,7 +30,9 @@ def send_keys(
     """Type into a UART, whoever has its keyboard. Exits 1 if the system did not take all of it."""
     running = Running.attach(system)
     uart, texts = the_only(running, words, "TEXT")
-    data = b"".join(text.encode() if literal else as_keys(text) for text in texts)
+    data = b"".join(
+        text.encode("utf-8", "surrogateescape") if literal else as_keys(text) for text in texts
+    )
     with watcher_of(running, uart) as watcher:
         watcher.send(data)
         if send_break:

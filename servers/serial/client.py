@@ -60,7 +60,7 @@ class Status(NamedTuple):
     kept: int
     """Bytes of input that wait for this client."""
     dropped: int
-    """Bytes of input of the console that found no room since the server was started."""
+    """Bytes of input of the console that were dropped since the server was started."""
     rows: int
     """Of the console's window, 0 when nobody has said."""
     columns: int

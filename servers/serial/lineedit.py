@@ -7,7 +7,8 @@ The arrow keys, Home, End and Delete (or ^B ^F ^P ^N ^A ^E) move the cursor and 
 was typed before. Other control bytes are kept and shown as ^X, the way a terminal echoes them.
 
 All it shows is characters, spaces and backspaces: that works on every terminal, and reads well in a
-log.
+log. A line that is wider than the terminal goes on below; on a terminal whose backspace does not
+lead back up, what is changed in front of such a fold is not seen until the line is shown again.
 """
 
 import unicodedata
@@ -20,6 +21,9 @@ from caplab.servers.serial.keys import Key, KeyDecoder
 LINE_MAX = 936
 """Bytes of a line, what an answer holds; a terminal, too, rings beyond its own bound."""
 BELL = b"\a"
+_ON_TOP = ("Mn", "Me", "Cf")
+"""Categories of what has no column of its own: accents and vowel signs, joiners."""
+_SOFT_HYPHEN = "\N{SOFT HYPHEN}"
 
 
 class Ending(Enum):
@@ -98,9 +102,12 @@ class LineEditor:
 
     def _insert(self, text: bytes, echo: bool) -> bytes:
         new = _characters(text)
+        shown = self._drawn([*new, *self._right], echo) + self._back(self._right, echo)
+        if self._left and _columns(new[0]) == 0:
+            self._left[-1] += new.pop(0)  # an accent: it is moved over and erased with its letter
         self._left += new
         self._size += len(text)
-        return self._drawn([*new, *self._right], echo) + self._back(self._right, echo)
+        return shown
 
     def _key(self, key: Key, shown: bytearray, echo: bool) -> Ending | None:
         match key:
@@ -180,11 +187,18 @@ class LineEditor:
 
 
 def _characters(text: bytes) -> list[bytes]:
-    """The text in characters; a byte that is no part of one stands alone."""
+    """The text in characters, each with what stands on top of it; a byte that is no part of one
+    stands alone."""
     if text.isascii():
         return [text[i : i + 1] for i in range(len(text))]
-    whole = text.decode("utf-8", "surrogateescape")
-    return [character.encode("utf-8", "surrogateescape") for character in whole]
+    found: list[bytes] = []
+    for one in text.decode("utf-8", "surrogateescape"):
+        character = one.encode("utf-8", "surrogateescape")
+        if found and _columns(character) == 0:
+            found[-1] += character
+        else:
+            found.append(character)
+    return found
 
 
 def _shown(character: bytes) -> bytes:
@@ -200,10 +214,10 @@ def _columns(character: bytes) -> int:
     """Columns the character takes on a terminal."""
     if character[0] < 0x20:
         return 2
-    text = character.decode("utf-8", "replace")
-    if unicodedata.combining(text[0]):
+    first = character.decode("utf-8", "replace")[0]
+    if unicodedata.category(first) in _ON_TOP and first != _SOFT_HYPHEN:
         return 0
-    return 2 if unicodedata.east_asian_width(text[0]) in "WF" else 1
+    return 2 if unicodedata.east_asian_width(first) in "WF" else 1
 
 
 def _last_word(characters: list[bytes]) -> int:

@@ -64,7 +64,7 @@ class Input:
         self.seats: dict[int, Seat] = {}
         self.focused: int | None = None
         self.dropped = 0
-        """Bytes of input that found no room, in all."""
+        """Bytes of input that nobody has got, in all."""
         self._untold = 0
         self._screen = screen
         self._limit = limit
@@ -87,6 +87,8 @@ class Input:
             self._screen.abandon()
             _inherit(self._nobodys, seat)
             self._pass_on()
+        elif seat is not None:  # it lost the focus before it read this: nobody else's either
+            self._lose(len(seat.typed) + len(seat.editor.text))
         return reader
 
     def ask(self, reader: Reader, now: float) -> Reader | None:
@@ -201,7 +203,7 @@ class Input:
 
     def _tell_lost(self) -> None:
         if self._untold:
-            self._screen.note(f"{self._untold} bytes that were typed found no room")
+            self._screen.note(f"{self._untold} bytes that were typed were dropped")
             self._untold = 0
 
     # -- delivery ------------------------------------------------------------------------------

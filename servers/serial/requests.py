@@ -15,6 +15,7 @@ from caplab.pd.objects import ClientRow, Endpoint, Notification
 from caplab.pd.ring import RingBroken, RingReader
 from caplab.servers.serial import badges, protocol
 from caplab.servers.serial.admission import Admission
+from caplab.servers.serial.colours import cooked
 from caplab.servers.serial.connections import Connection, Connections
 from caplab.servers.serial.console import Console
 from caplab.servers.serial.errors import (
@@ -267,6 +268,9 @@ class Requests:
         self._check_line(connection)
         mode, most = Mode(words.arg(2) & 7), words.arg(2) >> 8
         prompt = protocol.text_behind(message.data, 4)[: words.arg(0)]
+        if not connection.profile.escapes:
+            prompt = EscapeFilter().feed(prompt)  # of its own: it is no part of what is printed
+        prompt = cooked(prompt)
         most = min(max(most, 1), protocol.TEXT_MAX)
         connection.console.reading.begin(badge, prompt, words.arg(1), mode, most)
 

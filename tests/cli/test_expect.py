@@ -65,6 +65,8 @@ def test_keys_reach_the_driver_whoever_has_the_keyboard(
         assert line.typed(4) == b"ps\r\x03"
         assert caplab("send-keys", "-l", "a\\r^C") == (0, "", "")
         assert line.typed(5) == b"a\\r^C"
+        assert caplab("send-keys", "-l", "\udcff") == (0, "", "")
+        assert line.typed(1) == b"\xff"
 
 
 def test_a_break_is_sent_behind_the_keys(caplab: Callable, line: LineProcess) -> None:

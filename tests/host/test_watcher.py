@@ -4,6 +4,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,18 @@ class Chatter(Watcher):
 def test_a_console_that_never_falls_silent_does_not_outlast_the_limit(line: LineProcess) -> None:
     with Chatter(line.socket) as watcher, pytest.raises(ExpectTimeout):
         watcher.expect("tock", timeout=0.1)
+
+
+@pytest.mark.parametrize("timeout", [1e10, float("inf")])
+def test_who_waits_longer_than_linux_can_waits_for_ever(line: LineProcess, timeout: float) -> None:
+    with Watcher(line.socket) as watcher, ThreadPoolExecutor() as pool:
+        found = pool.submit(watcher.expect, "hello", timeout)
+        line.print(b"hello\n")
+        assert found.result(PATIENCE).group() == b"hello"
+        found = pool.submit(watcher.expect, "never", timeout)
+        line.cable.close()
+        with pytest.raises(ConsoleEnded):
+            found.result(PATIENCE)
 
 
 def test_reading_waits_no_longer_than_asked(line: LineProcess) -> None:

@@ -51,6 +51,31 @@ def test_erasing_takes_the_columns_of_what_it_erases() -> None:
     assert typed(b"ab\x15")[0] == b"ab" + b"\b \b" * 2
 
 
+@pytest.mark.parametrize("letter", ["e\u0301", "ก\u0e31", "कु", "❤\ufe0f"])
+def test_a_letter_is_moved_over_and_erased_with_what_stands_on_top_of_it(letter: str) -> None:
+    for pieces in (["a", letter, "b"], ["a", *letter, "b"], ["a" + letter + "b"]):
+        editor = LineEditor()
+        for piece in pieces:
+            editor.feed(piece.encode())
+        assert editor.feed(b"\x1b[D").echo == b"\b"
+        assert editor.feed(b"\x1b[D").echo == b"\b"
+        assert editor.feed(b"\x1b[C").echo == letter.encode()
+        assert editor.feed(b"\x7f").echo == b"\bb " + b"\b" * 2
+        assert editor.feed(b"\r").line == b"ab"
+
+
+def test_an_accent_that_has_no_letter_is_erased_like_one() -> None:
+    assert typed("\u0301\x7fa\r".encode())[1] == b"a"
+    assert typed("\u0301\x08\x08\r".encode())[1] == b""
+
+
+def test_an_accent_comes_between_a_letter_and_what_stands_behind_the_cursor() -> None:
+    editor = LineEditor()
+    editor.feed(b"ea\x1b[D")
+    assert editor.feed("\u0301".encode()).echo == "\u0301a\b".encode()
+    assert editor.feed(b"\r").line == "e\u0301a".encode()
+
+
 def test_ctrl_c_discards_the_line() -> None:
     assert typed(b"rm -r\x03") == (b"rm -r^C\r\n", b"", Ending.DISCARDED)
 

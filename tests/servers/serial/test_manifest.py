@@ -25,6 +25,26 @@ def test_escape_sequences_reach_the_terminal_only_of_a_client_that_may(kind: str
             assert system.uarts["uart0"].read_all() == printed
 
 
+def test_a_prompt_commands_the_terminal_only_of_a_client_that_may() -> None:
+    prompt = "\x1b]0;title\x07name?\n\x1b[2J> "
+    for escapes, shown in ((False, b"name?\r\n> "), (True, b"\x1b]0;title\x07name?\r\n\x1b[2J> ")):
+        with ThreadedSystem(serial_pd(colour=False), client(escapes=escapes)) as system:
+            with Serial.connect(system.env("a").endpoint("console")) as out:
+                system.uarts["uart0"].type(b"x\r")
+                assert out.read_line(prompt) == "x"
+            assert system.uarts["uart0"].read_all() == shown + b"x\r\n"
+
+
+def test_a_prompt_neither_ends_nor_is_changed_by_what_is_printed_before() -> None:
+    with ThreadedSystem(serial_pd(colour=False), client()) as system:
+        with Serial.connect(system.env("a").endpoint("console")) as out:
+            system.uarts["uart0"].type(b"x\r")
+            out.write("begun \x1b[3")
+            assert out.read_line("8 > ") == "x"
+            out.write("1mended\n")
+        assert system.uarts["uart0"].read_all() == b"begun 8 > x\r\nended\r\n"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_prefix_says_when_and_who_at_the_start_of_each_line(kind: str) -> None:
     with ThreadedSystem(serial_pd(colour=False), client(prefix=True, buffering=kind)) as system:

@@ -50,6 +50,21 @@ class Desk:
         return self.screen.take()
 
 
+def test_what_a_client_leaves_that_had_lost_the_focus_is_dropped_counted_and_told() -> None:
+    desk = Desk()
+    desk.ask(2)
+    desk.typed(b"half")
+    assert desk.step() is None
+    desk.input.passed_over(2)
+    desk.typed(b"unread")
+    desk.input.focus(3)
+    desk.input.leave(2)
+    assert desk.input.dropped == len(b"half" + b"unread")
+    desk.ask(3)
+    assert desk.step() is None
+    assert b"[serial: 10 bytes that were typed were dropped]" in desk.shown()
+
+
 def test_input_goes_to_the_first_who_reads_and_stays_his() -> None:
     desk = Desk()
     desk.ask(2, b"2> ")
@@ -121,7 +136,7 @@ def test_what_does_not_fit_rings_is_counted_and_is_told_with_the_next_read() -> 
     assert desk.input.dropped == 3
     desk.ask(2)
     desk.step()
-    assert desk.shown() == b"[serial: 3 bytes that were typed found no room]\r\nabcd"
+    assert desk.shown() == b"[serial: 3 bytes that were typed were dropped]\r\nabcd"
     desk.typed(b"\r")
     assert desk.take() == (2, b"abcd", End.DATA)
     assert desk.shown() == b"\r\n"
