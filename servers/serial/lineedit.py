@@ -142,9 +142,11 @@ class LineEditor:
         return self._drawn(right[:count], echo)
 
     def _leaf(self, key: Key, echo: bool) -> bytes:
+        if not echo:  # what is typed silently must not even be noted as the line that was begun
+            return BELL
         history = self.history
         line = history.older(self.text) if key is Key.UP else history.newer()
-        if line is None or not echo:
+        if line is None:
             return BELL
         gone = self._drawn(self._right, echo) + self._wiped([*self._left, *self._right], echo)
         self._empty()

@@ -88,7 +88,8 @@ class Input:
             _inherit(self._nobodys, seat)
             self._pass_on()
         elif seat is not None:  # it lost the focus before it read this: nobody else's either
-            self._lose(len(seat.typed) + len(seat.editor.text))
+            _unedit(seat)
+            self._lose(len(seat.typed))
         return reader
 
     def ask(self, reader: Reader, now: float) -> Reader | None:
@@ -247,11 +248,7 @@ class Input:
 
     def _raw(self, reader: Reader, seat: Seat) -> None:
         """As many bytes as there are, those of an unfinished line first."""
-        if seat.done is not None:
-            ended = {End.DATA: b"\r", End.END_OF_FILE: b"\x04"}[seat.done.end]
-            seat.typed[:0] = seat.done.text + ended
-            seat.done = None
-        seat.typed[:0] = seat.editor.take()
+        _unedit(seat)
         if seat.typed:
             if self._served is not None:
                 self._screen.abandon()
@@ -283,10 +280,21 @@ class Input:
             return
 
 
+def _unedit(seat: Seat) -> None:
+    """Turn lines, the finished one and the one begun, into the keys they were made of."""
+    seat.typed[:0] = seat.editor.take()
+    if seat.done is not None:
+        ended = {End.DATA: b"\r", End.END_OF_FILE: b"\x04"}
+        seat.typed[:0] = seat.done.text + ended.get(seat.done.end, b"")
+        seat.done = None
+
+
 def _inherit(heir: Seat, former: Seat) -> None:
     """Give on what one client has left behind of its input."""
     if heir.done is None:
         heir.done, former.done = former.done, None
+    else:
+        _unedit(former)
     heir.editor.put_back(former.editor.take())
     heir.typed[:0] = former.typed
     former.typed.clear()

@@ -171,4 +171,4 @@ class SerialServer:
             self.tcb.unbind_notification()
         for console in self._consoles:
             console.uart.give_back()
-        self.env.cnode.delete_slot(self.endpoint.slot)
+        self.endpoint.delete()

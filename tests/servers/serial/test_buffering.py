@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 
 from buffered import connect
+from caplab.kernel.abi import PAGE_SIZE
+from caplab.pd.objects import Memory
 from caplab.pd.ring import HEAD, RingWriter
 from caplab.servers.serial import (
     BrokenRing,
     InvalidArgument,
+    InvalidCapability,
     LineDown,
     NotConnected,
     Serial,
@@ -158,6 +161,27 @@ def ring_by_hand(system: ThreadedSystem, **writes: bytes) -> tuple[Any, Any]:
     asked = wire.encode(Function.CONNECT, RING_MAX, Option.RING)
     exchange(endpoint, asked, [memory], None, env.slots.alloc())
     return endpoint, window
+
+
+def test_a_ring_must_be_as_large_as_it_is_said_to_be_and_writable(
+    system: ThreadedSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env, plain = system.env("a"), Memory.map
+
+    def granted_for_reading(memory: Memory) -> Any:
+        window = plain(memory)
+        window.writable = memory.env.name != "serial"
+        return window
+
+    def ask(memory: Memory, size: int) -> None:
+        asked = wire.encode(Function.CONNECT, size, Option.RING)
+        exchange(env.endpoint("console"), asked, [memory], None, env.slots.alloc())
+
+    with pytest.raises(InvalidCapability):
+        ask(env.memory(pages=2), 3 * PAGE_SIZE)
+    monkeypatch.setattr(Memory, "map", granted_for_reading)
+    with pytest.raises(InvalidCapability):
+        ask(env.memory(pages=2), 2 * PAGE_SIZE)
 
 
 def index(value: int) -> bytes:

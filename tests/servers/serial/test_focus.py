@@ -144,10 +144,11 @@ def test_a_raw_read_gives_up_when_its_time_is_over(system: ThreadedSystem, boss:
 
 
 def test_status_says_who_has_the_input_and_what_is_kept_and_lost(
-    system: ThreadedSystem, boss: Client, uart: Uart
+    system: ThreadedSystem, boss: Client, b: Client, uart: Uart
 ) -> None:
     assert boss.do(lambda env: boss.out.status())[:5] == ("uart0", "", False, True, 0)
     boss.do(lambda env: boss.out.focus())
+    assert b.do(lambda env: b.out.status())[:5] == ("uart0", "boss", False, False, 0)
     uart.type(b"x" * TYPE_AHEAD_MAX)
     uart.type(b"yyy")
     uart.expect(b"\a")
@@ -190,9 +191,10 @@ def test_a_client_that_reads_no_more_is_waited_for_a_while_only(
     uart.type(b"first\r")
     assert boss.begin("read_line").result(PATIENCE) == "first"
     uart.read_all()
-    uart.type(b"x" * TYPE_AHEAD_MAX)
-    uart.type(b"y" * 10)
-    assert boss.do(lambda env: boss.out.status()).dropped == 0
+    uart.type(b"x" * 3000)
+    assert boss.do(lambda env: boss.out.status()).kept == 3000
+    uart.type(b"x" * (TYPE_AHEAD_MAX - 3000) + b"y" * 10)
+    assert boss.do(lambda env: boss.out.status())[4:6] == (TYPE_AHEAD_MAX, 0)
     system.advance(WAITED_FOR)
     assert uart.expect(b"\a") == b"\a"
     assert boss.do(lambda env: boss.out.status()).dropped == 10
@@ -221,12 +223,24 @@ def test_what_was_typed_before_the_input_was_switched_is_the_former_owners(
     assert boss.begin("read_line").result(PATIENCE) == "first"
     uart.type(b"x" * TYPE_AHEAD_MAX)
     uart.type(b"y" * 5000)
+    assert focus(system, "boss")["focus"] == "boss"
     assert boss.do(lambda env: boss.out.status()).dropped == 0
     line = b.begin("read_line")
     focus(system, "b")
     uart.type(b"for b\r")
     assert line.result(PATIENCE) == "for b"
     assert b.do(lambda env: b.out.status()).dropped == 5000
+
+
+def test_a_server_with_nothing_to_do_waits_without_a_time_limit(
+    system: ThreadedSystem, boss: Client, uart: Uart
+) -> None:
+    uart.type(b"line\r")
+    assert boss.begin("read_line").result(PATIENCE) == "line"
+    system.until(lambda: system.blocked("serial"))
+    system.advance(WAITED_FOR)
+    system.until(lambda: system.blocked("serial") and not uart.masked)
+    assert system.kernel.next_deadline is None
 
 
 # -- several UARTs --------------------------------------------------------------------------------
@@ -237,7 +251,10 @@ def two() -> Iterator[ThreadedSystem]:
     """One server for two UARTs, and a client that knows it by three names."""
     names = {"console": "serial", "uart1": "serial", "other": "serial"}
     server = serial_pd(colour=False) | {"devices": ["uart0", "uart1"]}
-    clients = ({"name": "a", "uses": names}, client_pd("b"))
+    clients = (
+        {"name": "a", "uses": names, "console": {"focus": True}},
+        client_pd("b"),
+    )
     with ThreadedSystem(server, *clients, uarts=("uart0", "uart1")) as system:
         system.until(lambda: system.root.latest["serial"].received)
         yield system
@@ -257,9 +274,12 @@ def test_a_client_chooses_its_uart_by_its_name_for_the_server_or_by_an_argument(
     assert two.uarts["uart0"].read_all() == b"0\r\n"
     assert two.uarts["uart1"].read_all() == b"1\r\n2\r\n"
     assert [out.status().uart for out in outs] == ["uart0", "uart1", "uart1"]
+    server = two.root.latest["serial"]
+    held = server.caps, two.env("serial").slots.used()
     with pytest.raises(NoSuchUart, match="it drives uart0, uart1") as info:
         Serial.connect(env.endpoint("other"), uart="uart2")
     assert info.value.code == 19
+    assert (server.caps, two.env("serial").slots.used()) == held
     outs[2].write("still there\n")
 
 
@@ -276,11 +296,52 @@ def test_each_uart_has_its_own_input_and_its_own_owner(two: ThreadedSystem) -> N
     assert two.uarts["uart1"].read_all() == b"a> one\r\n"
 
 
+def test_of_a_pd_with_two_connections_the_one_that_reads_is_given_the_input(
+    two: ThreadedSystem,
+) -> None:
+    b, a = Client(two, "b"), Client(two, "a")
+    b.begin("read_line", "b> ")
+    a.out = a.do(lambda env: Serial.connect(env.endpoint("other"), uart="uart0"))
+    line = a.begin("read_line", "a> ")
+    assert focus(two, "a")["focus"] == "a"
+    two.uarts["uart0"].type(b"here\r")
+    assert line.result(PATIENCE) == "here"
+
+
+def test_who_takes_the_input_without_a_name_takes_it_for_itself(two: ThreadedSystem) -> None:
+    b, a = Client(two, "b"), Client(two, "a")
+    a.do(lambda env: a.out.focus())
+    assert a.do(lambda env: a.out.status()).focused
+    assert not b.do(lambda env: b.out.status()).focused
+
+
+def test_a_client_gives_the_input_to_clients_of_its_own_uart_alone(two: ThreadedSystem) -> None:
+    a, b = Client(two, "a", uart="uart1"), Client(two, "b")
+    with pytest.raises(NotAClient, match="no client 'b' here; there are a"):
+        a.do(lambda env: a.out.focus("b"))
+    assert b.do(lambda env: b.out.status()).owner == ""
+
+
+def test_a_client_that_connects_anew_keeps_the_input_and_what_was_typed_for_it(
+    boss: Client, b: Client, uart: Uart
+) -> None:
+    uart.type(b"one\rtwo\r")
+    assert boss.begin("read_line").result(PATIENCE) == "one"
+    b.begin("read_line")
+    boss.do(lambda env: Serial.connect(boss.out.endpoint))
+    assert boss.do(lambda env: boss.out.status()).focused
+    assert boss.begin("read_line").result(PATIENCE) == "two"
+
+
 def test_a_client_that_connects_to_another_uart_leaves_the_first(two: ThreadedSystem) -> None:
-    a = Client(two, "a")
+    a, b = Client(two, "a"), Client(two, "b")
+    two.uarts["uart0"].type(b"one\rtwo\r")
+    assert a.begin("read_line").result(PATIENCE) == "one"
     a.do(lambda env: Serial.connect(a.out.endpoint, uart="uart1"))
-    assert focus(two, None, "uart0")["clients"] == []
+    assert focus(two, None, "uart0")["focus"] is None
+    assert [one["pd"] for one in focus(two, None, "uart0")["clients"]] == ["b"]
     assert [one["pd"] for one in focus(two, None, "uart1")["clients"]] == ["a"]
+    assert b.begin("read_line").result(PATIENCE) == "two"
 
 
 def test_two_uarts_are_bound_or_none() -> None:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from caplab.servers.serial.history import BYTES_MAX, LINES_MAX, History
 from caplab.servers.serial.lineedit import LINE_MAX, Ending, LineEditor
+from caplab.servers.serial.protocol import TEXT_MAX
 
 
 def typed(data: bytes) -> tuple[bytes, bytes, Ending | None]:
@@ -24,6 +25,8 @@ def test_cr_and_lf_together_are_one_line_end_even_when_torn() -> None:
     assert editor.feed(b"a\r").line == b"a"
     assert editor.feed(b"\nb\n").line == b"b"
     assert editor.feed(b"\n").ending is Ending.LINE
+    assert editor.feed(b"c\r").line == b"c"
+    assert editor.feed(b"d\n").line == b"d"
 
 
 @pytest.mark.parametrize(
@@ -49,6 +52,7 @@ def test_erasing_takes_the_columns_of_what_it_erases() -> None:
     assert typed(b"\x14\x7f")[0] == b"^T" + b"\b \b" * 2
     assert typed("語\x7f".encode())[0] == "語".encode() + b"\b \b" * 2
     assert typed(b"ab\x15")[0] == b"ab" + b"\b \b" * 2
+    assert typed("e\u0301\x15".encode())[0] == "e\u0301".encode() + b"\b \b"
 
 
 @pytest.mark.parametrize("letter", ["e\u0301", "ก\u0e31", "कु", "❤\ufe0f"])
@@ -78,6 +82,7 @@ def test_an_accent_comes_between_a_letter_and_what_stands_behind_the_cursor() ->
 
 def test_ctrl_c_discards_the_line() -> None:
     assert typed(b"rm -r\x03") == (b"rm -r^C\r\n", b"", Ending.DISCARDED)
+    assert typed(b"ab\x02\x03")[0] == b"ab\b" + b"b^C\r\n"
 
 
 def test_ctrl_d_ends_the_file_only_on_an_empty_line() -> None:
@@ -97,6 +102,20 @@ def test_a_line_has_a_longest_length_and_then_rings() -> None:
     assert line == b"x" * LINE_MAX
     assert echo.count(b"\a") == 1
     assert LineEditor().feed(b"x" * (LINE_MAX + 2)).lost == 2
+    assert typed(b"x" * LINE_MAX + b"a\x02b\x02c")[0].count(b"\a") == 1
+    assert LINE_MAX == TEXT_MAX, "what an answer holds"
+
+
+def test_there_is_room_again_for_what_was_erased_and_in_the_next_line() -> None:
+    editor = LineEditor()
+    editor.put_back("é".encode() * (LINE_MAX // 2))
+    assert editor.feed(b"x").lost == 1
+    edit = editor.feed(b"\x7fabc\r")
+    assert edit.lost == 1
+    assert edit.line.endswith("éab".encode())
+    assert len(edit.line) == LINE_MAX
+    assert editor.feed(b"x" * LINE_MAX + b"\r").lost == 0
+    assert editor.feed(b"\x04").ending is Ending.END_OF_FILE
 
 
 KEYS = {
@@ -104,7 +123,9 @@ KEYS = {
     "left and right": (b"ab\x1b[D\x1b[Cc\r", b"abc"),
     "home and end": (b"bc\x1b[Ha\x1b[Fd\r", b"abcd"),
     "the other home and end": (b"bc\x1b[1~a\x1b[4~d\r", b"abcd"),
+    "home and end of yet another": (b"bc\x1b[7~a\x1b[8~d\r", b"abcd"),
     "those of an application's keypad": (b"bc\x1bOHa\x1bOFd\r", b"abcd"),
+    "its arrows": (b"acd\x1bOD\x1bODb\x1bOCe\r", b"abced"),
     "delete": (b"abc\x01\x1b[3~\r", b"bc"),
     "nothing to delete": (b"abc\x1b[3~\x1b[C\r", b"abc"),
     "backspace in the middle": (b"abc\x02\x7f\r", b"ac"),
@@ -130,8 +151,19 @@ def test_keys_move_the_cursor_and_edit_in_the_middle(keys: str) -> None:
 def test_editing_in_the_middle_is_shown_with_backspaces_alone() -> None:
     assert typed(b"ac\x02b")[0] == b"ac\b" + b"bc\b"
     assert typed(b"abc\x02\x02\x7f")[0] == b"abc\b\b" + b"\bbc \b\b\b"
+    assert typed("語b\x02\x7f".encode())[0] == "語b\b".encode() + b"\b\bb  \b\b\b"
     assert typed(b"abc\x01\x0b")[0] == b"abc\b\b\b" + b"   \b\b\b"
     assert typed(b"ab\x01\r")[0] == b"ab\b\bab\r\n"
+
+
+def test_of_a_silent_line_nothing_is_shown_and_nothing_is_kept() -> None:
+    editor = LineEditor()
+    editor.feed(b"before\r")
+    edit = editor.feed(b"abcd\x02\x7f\x01\x06\x1b[3~\x0be\x15pass\x02word\r", echo=False)
+    assert (edit.echo, edit.line) == (b"\r\n", b"paswords")
+    assert editor.feed(b"secret\x10\r", echo=False).echo == b"\a\r\n"
+    assert editor.feed(b"\x0e").echo == b"\a", "a password is not leafed to"
+    assert editor.feed(b"\x10\r").line == b"before"
 
 
 def test_the_history_is_leafed_through_and_what_was_begun_comes_back() -> None:
@@ -147,6 +179,30 @@ def test_the_history_is_leafed_through_and_what_was_begun_comes_back() -> None:
     assert editor.feed(b"\x10\r").line == b"two"
 
 
+@pytest.mark.parametrize(
+    ("up", "down"), [(b"\x1b[A", b"\x1b[B"), (b"\x1bOA", b"\x1bOB"), (b"\x10", b"\x0e")]
+)
+def test_each_way_to_press_up_and_down_leafs(up: bytes, down: bytes) -> None:
+    editor = LineEditor()
+    editor.feed(b"one\r")
+    editor.feed(b"two\r")
+    assert editor.feed(up + up + down + b"\r").line == b"two"
+
+
+def test_leafing_wipes_the_line_on_both_sides_of_the_cursor() -> None:
+    editor = LineEditor()
+    editor.feed(b"one\r")
+    assert editor.feed(b"ab\x02\x10").echo == b"ab\b" + b"b" + b"\b \b" * 2 + b"one"
+    assert editor.text == b"one"
+
+
+def test_what_was_discarded_is_not_leafed_back_to() -> None:
+    editor = LineEditor()
+    editor.feed(b"kept\r")
+    editor.feed(b"discarded\x03")
+    assert editor.feed(b"\x10\r").line == b"kept"
+
+
 def test_a_history_has_no_blanks_no_repetitions_and_an_end() -> None:
     history = History()
     for line in (b"a", b"a", b" ", b"", b"b"):
@@ -154,7 +210,8 @@ def test_a_history_has_no_blanks_no_repetitions_and_an_end() -> None:
     assert [history.older(b"") for _ in range(3)] == [b"b", b"a", None]
     for number in range(1000):
         history.add(b"%d" % number * 10)
-    kept = 0
+    assert history.older(b"") == b"999" * 10, "the oldest are forgotten, not the newest"
+    kept = 1
     while history.older(b"") is not None:
         kept += 1
     assert kept == LINES_MAX

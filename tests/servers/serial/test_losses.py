@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from buffered import connect, kill_server, ready, silence
+from caplab.kernel.abi import Rights
 from caplab.pd.errors import CapError, PeerDied, Revoked
 from caplab.servers.serial.buffering import KINDS
 from threaded_system import PATIENCE, Hand, ThreadedSystem, Uart, client_pd, serial_pd
@@ -171,5 +172,8 @@ def test_a_signal_wakes_the_server_and_is_all_that_a_bell_is_good_for(
     out: Any = connect(system, "ring")
     with pytest.raises(CapError):
         out._out._bell.poll()
+    bell = system.root.latest["a"].cspace.slots[out._out._bell.slot].cap
+    assert bell is not None
+    assert bell.rights == Rights.WRITE
     out.disconnect()
     assert system.env("a").slots.used() == used

@@ -20,6 +20,7 @@ from caplab.servers.serial import (
     Serial,
 )
 from caplab.servers.serial import protocol as wire
+from caplab.servers.serial.buffering import KINDS
 from caplab.servers.serial.parent import SerialParent
 from caplab.servers.serial.protocol import Error, Function
 from threaded_system import ThreadedSystem, Uart, serial_system
@@ -241,6 +242,9 @@ def test_a_badge_nobody_allocated_is_error_minus_1(parent: SerialParent) -> None
         assert info.value.code == -1
     with pytest.raises(NoSuchClient):
         Serial.connect(master)
+    for asked in (wire.encode(Function.CONNECT, 8192), wire.encode(Function.WRITE, 1)):
+        message = master.call(0, asked)
+        assert wire.code_of(message.label) == Error.NO_SUCH_CLIENT
 
 
 def test_the_server_in_the_parents_own_pd_knows_what_was_allocated(env: Env) -> None:
@@ -315,6 +319,25 @@ def test_a_killed_thread_that_is_resumed_is_spare_again(
     with Serial.connect(second.mint_endpoint()) as out:
         out.write("again\n")
     assert uart.read_all() == b"again\r\n"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_killed_server_leaves_its_pd_no_capability_and_no_slot_in_use(
+    env: Env, system: ThreadedSystem, kind: str
+) -> None:
+    """One that runs as a thread, whose PD goes on."""
+    pd, held = system.root.latest["parent"], []
+    for _ in range(2):  # with the first one the PD's own memory is divided
+        server = thread(env)
+        client = server.mint_endpoint()
+        Serial.connect(client, buffering=kind).kill()
+        system.until(lambda: pd.tcbs[1].suspended)
+        server.server.resume()
+        system.until(lambda: pd.tcbs[1].state == PARKED)
+        client.delete()
+        server._master.delete()
+        held.append((pd.caps, env.slots.used()))
+    assert held[0] == held[1]
 
 
 def test_without_a_spare_tcb_nothing_is_left(system: ThreadedSystem, env: Env) -> None:

@@ -1,53 +1,9 @@
 """Input: whose it is, what is kept of it, and that no line is lost with a reader."""
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from caplab.servers.serial.protocol import End, Mode
-from caplab.servers.serial.readers import WAITED_FOR, Got, Input, Reader
+from caplab.servers.serial.protocol import End
+from caplab.servers.serial.readers import WAITED_FOR, Got, Input
 from caplab.servers.serial.screen import Screen
-
-LINE, RAW, SILENT, EVENTS = Mode.LINE, Mode.RAW, Mode.SILENT, Mode.EVENTS
-
-
-class Desk:
-    """The input of a console with clients 2, 3 and 4, and what is shown."""
-
-    def __init__(self, limit: int = 4096) -> None:
-        self.screen = Screen(colour=False)
-        self.input = Input(self.screen, limit)
-        self.now = 0.0
-        for badge in (2, 3, 4):
-            self.input.join(badge, f"c{badge}")
-
-    def ask(
-        self,
-        badge: int,
-        prompt: bytes = b"",
-        mode: Mode = LINE,
-        most: int = 100,
-        deadline: float | None = None,
-        reply: int = 0,
-    ) -> Reader | None:
-        reader = Reader(badge, reply or 100 + badge, prompt, deadline, mode, most)
-        return self.input.ask(reader, self.now)
-
-    def step(self) -> tuple[int, bytes, End] | None:
-        """Who is given what; it is not taken yet."""
-        found = self.input.step()
-        return None if found is None else (found[0].badge, *found[1])
-
-    def take(self) -> tuple[int, bytes, End] | None:
-        found = self.step()
-        if found is not None:
-            self.input.taken(found[0])
-        return found
-
-    def typed(self, data: bytes) -> None:
-        self.input.typed(data)
-
-    def shown(self) -> bytes:
-        return self.screen.take()
+from input_desk import RAW, SILENT, Desk
 
 
 def test_what_a_client_leaves_that_had_lost_the_focus_is_dropped_counted_and_told() -> None:
@@ -81,18 +37,6 @@ def test_input_goes_to_the_first_who_reads_and_stays_his() -> None:
     )
 
 
-def test_when_its_owner_leaves_input_passes_to_the_first_who_waits() -> None:
-    desk = Desk()
-    for badge in (2, 4, 3):
-        desk.ask(badge, b"%d> " % badge)
-    desk.typed(b"half")
-    desk.step()
-    assert desk.input.leave(2) is not None
-    desk.typed(b" done\r")
-    assert desk.take() == (4, b"half done", End.DATA)
-    assert desk.shown().endswith(b"\r\n4> half done\r\n")
-
-
 def test_a_line_nobody_could_take_is_its_clients_next() -> None:
     desk = Desk()
     desk.ask(2)
@@ -103,19 +47,6 @@ def test_a_line_nobody_could_take_is_its_clients_next() -> None:
     desk.ask(2)
     assert desk.take() == (2, b"kept", End.DATA)
     assert desk.step() is None
-
-
-def test_a_line_that_a_dead_client_has_not_taken_is_the_next_ones() -> None:
-    desk = Desk()
-    desk.ask(2)
-    desk.typed(b"kept\rmore\r")
-    desk.step()
-    desk.input.passed_over(2)
-    assert desk.input.leave(2) is None
-    desk.ask(3)
-    assert desk.take() == (3, b"kept", End.DATA)
-    desk.ask(3)
-    assert desk.take() == (3, b"more", End.DATA)
 
 
 def test_what_is_typed_while_nobody_reads_is_kept_and_shown_when_it_is_read() -> None:
@@ -169,6 +100,17 @@ def test_an_owner_that_reads_on_is_waited_for_and_one_that_does_not_is_not() -> 
     assert desk.input.room(5.5) == 0
 
 
+def test_as_much_is_kept_and_as_long_is_waited_as_the_readme_says() -> None:
+    desk = Desk()
+    desk.ask(2)
+    desk.typed(b"\r")
+    desk.take()
+    desk.typed(b"x" * 5000)
+    assert desk.input.dropped == 5000 - 4096
+    assert desk.input.room(4.99) == 0
+    assert desk.input.room(5.0) > 0
+
+
 def test_a_client_has_one_place_and_keeps_its_turn() -> None:
     desk = Desk()
     desk.ask(2, reply=10)
@@ -191,6 +133,15 @@ def test_asking_again_with_the_same_prompt_does_not_show_it_again() -> None:
     desk.ask(2, b"> ")
     desk.step()
     assert desk.shown() == b"\r\n> par"
+
+
+def test_what_is_printed_meanwhile_is_followed_by_the_line_as_it_was() -> None:
+    desk = Desk()
+    desk.ask(2, b"$ ")
+    desk.typed(b"par")
+    desk.step()
+    desk.screen.note("news")
+    assert desk.shown() == b"$ par\r\n[serial: news]\r\n$ par"
 
 
 def test_a_discarded_line_shows_the_prompt_again() -> None:
@@ -256,62 +207,28 @@ def test_an_unfinished_line_is_given_to_a_raw_reader_of_the_same_client() -> Non
     assert desk.take() == (2, b"line\r", End.DATA)
 
 
-def test_focus_takes_the_input_and_each_keeps_what_was_typed_for_him() -> None:
+def test_the_end_of_a_file_nobody_could_take_is_a_key_for_a_raw_reader() -> None:
     desk = Desk()
-    desk.ask(2, b"2> ")
-    desk.typed(b"for two")
+    desk.ask(2)
+    desk.typed(b"\x04")
     desk.step()
-    desk.ask(3, b"3> ")
-    desk.shown()
-    desk.input.focus(3)
-    desk.typed(b"for three\r")
-    assert desk.take() == (3, b"for three", End.DATA)
-    assert desk.shown() == b"\r\n[serial: input goes to c3]\r\n3> for three\r\n"
-    desk.input.focus(2)
-    desk.typed(b"!\r")
-    assert desk.take() == (2, b"for two!", End.DATA)
-    assert desk.shown() == b"[serial: input goes to c2]\r\n2> for two!\r\n"
-
-
-def test_focus_on_its_owner_changes_nothing() -> None:
-    desk = Desk()
-    desk.input.focus(2)
-    desk.shown()
-    desk.input.focus(2)
-    assert desk.shown() == b""
-
-
-def test_who_reads_events_is_told_of_the_focus_and_of_a_break() -> None:
-    desk = Desk()
-    desk.ask(2, mode=RAW | EVENTS)
-    assert desk.take() == (2, b"", End.FOCUS_GAINED)
-    desk.ask(2, mode=RAW | EVENTS)
-    desk.input.happened(End.BREAK)
-    assert desk.take() == (2, b"", End.BREAK)
-    desk.ask(2, mode=RAW | EVENTS)
-    desk.input.focus(3)
-    assert desk.take() == (2, b"", End.FOCUS_LOST)
-
-
-def test_gaining_and_losing_undo_each_other_and_news_do_not_pile_up() -> None:
-    desk = Desk()
-    for _ in range(10):
-        desk.input.focus(2)
-        desk.input.happened(End.BREAK)
-        desk.input.focus(3)
-    desk.ask(2, mode=RAW | EVENTS)
-    assert desk.take() == (2, b"", End.BREAK)
-    desk.ask(2, mode=RAW | EVENTS)
-    assert desk.take() is None
-
-
-def test_news_nobody_could_take_are_told_again() -> None:
-    desk = Desk()
-    desk.ask(2, mode=RAW | EVENTS)
-    assert desk.step() == (2, b"", End.FOCUS_GAINED)
     desk.input.passed_over(2)
-    desk.ask(2, mode=RAW | EVENTS)
-    assert desk.take() == (2, b"", End.FOCUS_GAINED)
+    desk.ask(2, mode=RAW)
+    assert desk.take() == (2, b"\x04", End.DATA)
+
+
+def test_a_line_whose_client_reads_raw_instead_is_not_shown_again_until_it_asks_anew() -> None:
+    desk = Desk()
+    desk.ask(2, b"$ ")
+    desk.step()
+    desk.typed(b"x")
+    desk.ask(2, mode=RAW)
+    assert desk.take() == (2, b"x", End.DATA)
+    desk.screen.note("news")
+    assert desk.shown() == b"$ \r\n[serial: news]\r\n"
+    desk.ask(2, b"$ ")
+    desk.step()
+    assert desk.shown() == b"$ "
 
 
 def test_places_are_freed_when_the_time_is_over() -> None:
@@ -319,7 +236,8 @@ def test_places_are_freed_when_the_time_is_over() -> None:
     for badge, deadline in ((2, 5.0), (3, None), (4, 3.0)):
         desk.ask(badge, deadline=deadline)
     assert desk.input.next_deadline() == 3.0
-    assert [r.badge for r in desk.input.expired(4.0)] == [4]
+    assert desk.input.expired(2.9) == []
+    assert [r.badge for r in desk.input.expired(3.0)] == [4]
     assert [r.badge for r in desk.input.leave_all()] == [2, 3]
     assert desk.input.next_deadline() is None
     assert desk.input.leave(99) is None
@@ -328,42 +246,3 @@ def test_places_are_freed_when_the_time_is_over() -> None:
 def test_a_line_goes_to_nobody_when_all_who_read_are_gone() -> None:
     assert Input(Screen(colour=False)).step() is None
     assert Got(b"", End.DATA) == (b"", 0)
-
-
-_ACTIONS = st.lists(
-    st.sampled_from(["x\r", "y", "ask", "take", "pass", "leave", "focus"]), max_size=80
-)
-
-
-@given(_ACTIONS, st.lists(st.integers(2, 4), min_size=80, max_size=80))
-def test_each_line_is_had_once_and_no_byte_is_lost(actions: list[str], who: list[int]) -> None:
-    """Whatever readers come, give up, go, and whoever has the focus."""
-    desk, had, typed = Desk(), [], 0
-    for action, badge in zip(actions, who, strict=False):
-        if action == "ask":
-            desk.input.join(badge, f"c{badge}")
-            desk.ask(badge)
-        elif action == "take":
-            found = desk.take()
-            had += [found[1]] if found else []
-        elif action == "pass" and (found := desk.step()):
-            desk.input.passed_over(found[0])
-        elif action == "leave":
-            desk.input.leave(badge)
-        elif action == "focus" and badge in desk.input.seats:
-            desk.input.focus(badge)
-        elif action in ("x\r", "y"):
-            typed += 1
-            desk.typed(action.encode())
-    for _ in range(200):  # everybody reads to the end
-        for badge in (2, 3, 4):
-            desk.input.join(badge, f"c{badge}")
-            desk.input.focus(badge)
-            desk.ask(badge, mode=RAW)
-            if found := desk.take():
-                had.append(found[1])
-    letters = b"".join(had).replace(b"\r", b"")
-    lost_with_their_client = typed - len(letters)
-    assert lost_with_their_client >= 0
-    if "leave" not in actions:
-        assert lost_with_their_client == 0

@@ -10,6 +10,7 @@ import pytest
 from caplab.pd.env import Env
 from caplab.pd.errors import IpcTimeout
 from caplab.servers.serial import LineDown, NotConnected, ReadReplaced, Serial, TooLong
+from caplab.servers.serial.buffering import KINDS
 from caplab.servers.serial.reading import GRACE
 from threaded_system import PATIENCE, Hand, ThreadedSystem, Uart, serial_system
 
@@ -111,6 +112,8 @@ def test_the_input_is_the_first_readers_until_he_leaves(a: Client, b: Client, ua
 def test_a_reader_that_gives_up_keeps_the_input_and_what_was_typed(
     system: ThreadedSystem, a: Client, uart: Uart
 ) -> None:
+    server = system.root.latest["serial"]
+    held = server.caps, system.env("serial").slots.used()
     first = a.asks("a> ", timeout=1.0)
     uart.type(b"half")
     uart.expect(b"half")
@@ -121,6 +124,16 @@ def test_a_reader_that_gives_up_keeps_the_input_and_what_was_typed(
     uart.type(b" done\r")
     assert second.result(PATIENCE) == "half done"
     assert uart.read_all() == b" done\r\n"
+    assert (server.caps, system.env("serial").slots.used()) == held
+
+
+def test_a_reader_without_a_time_limit_waits_for_ever(
+    system: ThreadedSystem, a: Client, uart: Uart
+) -> None:
+    line = a.asks("$ ")
+    system.advance(100_000.0)
+    uart.type(b"at last\r")
+    assert line.result(PATIENCE) == "at last"
 
 
 def test_a_line_finished_when_its_reader_had_given_up_is_the_next_readers(
@@ -230,3 +243,24 @@ def test_a_line_that_is_closed_is_told_to_readers_and_writers(
         with pytest.raises(LineDown) as info:
             refused.result(PATIENCE)
         assert info.value.code == 17
+
+
+def test_a_line_that_is_closed_is_found_by_who_writes(
+    system: ThreadedSystem, a: Client, b: Client, uart: Uart
+) -> None:
+    line = a.asks()
+    uart.end.shutdown(socket.SHUT_RDWR)
+    for refused in (b.hand.begin(lambda env: b.out.write("x")), line):
+        with pytest.raises(LineDown):
+            refused.result(PATIENCE)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_however_a_client_prints_it_reads(system: ThreadedSystem, uart: Uart, kind: str) -> None:
+    hand = Hand(system, "a")
+    out = hand.do(lambda env: Serial.connect(env.endpoint("console"), buffering=kind))
+    hand.do(lambda env: out.write("who? "))
+    line = hand.begin(lambda env: out.read_line("> "))
+    assert uart.expect(b"> ").startswith(b"who? ")
+    uart.type(b"me\r")
+    assert line.result(PATIENCE) == "me"

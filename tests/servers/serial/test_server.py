@@ -28,7 +28,8 @@ from caplab.servers.serial import (
     TooLong,
 )
 from caplab.servers.serial import protocol as wire
-from caplab.servers.serial.protocol import Error, Function
+from caplab.servers.serial.buffering import KINDS
+from caplab.servers.serial.protocol import TEXT_MAX, Error, Function, Mode
 from threaded_system import PATIENCE, ThreadedSystem, client_pd, serial_pd, serial_system
 
 RESET = b"\x1b[0m"
@@ -70,13 +71,17 @@ def test_connect_printf_write_disconnect_reconnect(system: ThreadedSystem) -> No
     assert system.uarts["uart0"].read_all() == b"Hello, world!\r\n" * 6
 
 
-def test_the_same_capability_may_connect_again_any_number_of_times(system: ThreadedSystem) -> None:
-    endpoint = console(system)
-    used = system.env("serial").slots.used()
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_capability_may_connect_again_any_number_of_times(
+    system: ThreadedSystem, kind: str
+) -> None:
+    endpoint, server = console(system), system.root.latest["serial"]
+    Serial.connect(endpoint, buffering=kind).disconnect()  # a first ring makes the client a bell
+    held = server.caps, system.env("serial").slots.used()
     for number in range(20):
-        with Serial.connect(endpoint) as out:
+        with Serial.connect(endpoint, buffering=kind) as out:
             out.printf("%d\n", number)
-    assert system.env("serial").slots.used() == used
+    assert (server.caps, system.env("serial").slots.used()) == held
     assert system.uarts["uart0"].read_all().split() == [b"%d" % n for n in range(20)]
 
 
@@ -298,6 +303,14 @@ def test_a_window_smaller_than_it_was_said_to_be_is_a_refusal(system: ThreadedSy
     assert ask(endpoint, Function.WRITE, 1) == Error.RANGE_ERROR
     with Serial.connect(endpoint) as out:
         assert out.write("again\n") == 6
+
+
+def test_a_read_of_more_than_an_answer_holds_leaves_the_rest(system: ThreadedSystem) -> None:
+    out = Serial.connect(console(system))
+    system.uarts["uart0"].type(b"x" * 2000)
+    code, words = raw(out.endpoint, wire.encode(Function.READ, 0, 0, Mode.RAW | 4000 << 8))
+    assert (code, words.arg(0)) == (0, TEXT_MAX)
+    assert out.status().kept == 2000 - TEXT_MAX
 
 
 def test_connecting_again_replaces_the_window(system: ThreadedSystem) -> None:
