@@ -108,6 +108,7 @@ class Terminal:
         self._backlog.abandon()
         termios.tcflush(self._slave, termios.TCIFLUSH)
         termios.tcsetattr(self._slave, termios.TCSANOW, self._raw)
+        termios.tcflow(self._slave, termios.TCOON)  # or nobody could type after who has stopped it
 
     def write(self, data: bytes) -> None:
         """Print; what nobody reads is dropped and counted, never waited for."""

@@ -150,6 +150,18 @@ def test_settings_of_the_last_reader_are_undone(terminal: Terminal) -> None:
     assert terminal.read() == b""
 
 
+def test_who_finds_the_pty_stopped_by_one_that_left_can_type_all_the_same(
+    terminal: Terminal,
+) -> None:
+    with reader(terminal) as rude:
+        terminal.write(b"seen")
+        termios.tcflow(rude, termios.TCOOFF)
+    terminal.write(b"unseen")
+    with reader(terminal) as next_one:
+        assert os.write(next_one, b"typed") == 5
+        assert terminal.read() == b"typed"
+
+
 def test_settings_of_a_reader_that_is_there_are_left_alone(terminal: Terminal) -> None:
     with reader(terminal) as pts:
         settings = termios.tcgetattr(pts)
