@@ -78,6 +78,7 @@ def test_there_are_seats_for_many_and_the_next_one_is_told(line: LineProcess) ->
         encode_json({"mode": "everything"}),
         encode_json({"mode": ["watch"]}),
         encode(DATA, b"input before the introduction"),
+        encode(DATA, b'{"mode": "script"}'),
         encode_json({"mode": "watch"}) + encode(DATA, b"input of a watcher"),
         encode_json({"mode": "console"}) + encode_json({"mode": "watch"}),
         encode_json({"mode": "console", "size": [24]}),
@@ -151,6 +152,18 @@ def test_who_takes_the_keyboard_types_and_it_goes_back_when_they_leave(line: Lin
         await_keyboard(one)
         one.send(b"one")
         assert line.typed(3) == b"one"
+
+
+def test_the_keyboard_of_a_console_that_breaks_a_rule_is_the_next_one_s(line: LineProcess) -> None:
+    with (
+        Watcher(line.socket, mode="console", who="rude") as rude,
+        Watcher(line.socket, mode="console", who="next") as waits,
+    ):
+        rude._say(size="large")
+        await_keyboard(waits)
+        assert waits.status()["consoles"] == 1
+        waits.send(b"typed")
+        assert line.typed(5) == b"typed"
 
 
 def test_a_script_types_whoever_has_the_keyboard(line: LineProcess) -> None:

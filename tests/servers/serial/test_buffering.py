@@ -58,6 +58,25 @@ def test_text_of_any_length_is_printed_in_pieces_that_end_with_a_line(
     assert printed == text.replace(b"\n", b"\r\n")
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_long_text_is_cut_behind_its_lines(
+    system: ThreadedSystem, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    out, pieces = connect(system, kind), []
+
+    def write(text: bytes, timeout: float | None) -> int:
+        pieces.append(text)
+        return len(text)
+
+    monkeypatch.setattr(out._out, "write", write)
+    lines = [b"x" * 99 + b"\n"] * (out._out.piece // 100 + 1)
+    assert out.write_all(b"".join(lines)) == 100 * len(lines)
+    assert len(pieces) == 2
+    assert pieces[0].endswith(b"\n")
+    monkeypatch.undo()
+    out.disconnect()
+
+
 def test_the_manifest_says_how_a_client_prints() -> None:
     client = client_pd("a") | {"console": {"buffering": "write-back"}}
     with ThreadedSystem(serial_pd(colour=False), client) as system:

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from buffered import connect, kill_server
 from caplab.kernel.abi import ObjectType
 from caplab.pd.env import Env
-from caplab.pd.errors import Revoked
+from caplab.pd.errors import PeerDied, Revoked
 from caplab.pd.objects import Endpoint
 from caplab.servers.serial import BindFailed, Serial
+from caplab.servers.serial.buffering import KINDS
 from threaded_system import ThreadedSystem, client_pd, serial_pd, serial_system
 
 
@@ -52,6 +54,32 @@ def test_kill_drops_everybody_releases_the_device_and_suspends(system: ThreadedS
     assert not kinds & {ObjectType.ENDPOINT, ObjectType.FRAME, ObjectType.IRQ_HANDLER}
     assert system.root.machine.devices["uart0"].irq.refs == 0
     assert system.state("serial") == "suspended"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_client_has_written_is_printed_before_it_kills(
+    system: ThreadedSystem, kind: str
+) -> None:
+    out = connect(system, kind)
+    out.write("last words\nand no more")
+    out.kill()
+    assert system.uarts["uart0"].read_all() == b"last words\r\nand no more"
+
+
+def test_parting_says_what_could_not_be_printed_unless_there_is_a_worse_error(
+    system: ThreadedSystem,
+) -> None:
+    def part(error: type[BaseException] | None) -> None:
+        with connect(system, "write-back") as out:
+            out.write("kept")
+            kill_server(system)
+            if error is not None:
+                raise error
+
+    with pytest.raises(PeerDied):
+        part(None)
+    with pytest.raises(ZeroDivisionError):
+        part(ZeroDivisionError)
 
 
 def test_a_caller_in_the_queue_when_the_server_is_killed_is_told() -> None:

@@ -89,6 +89,13 @@ def test_ctrl_d_is_the_end_of_the_file(a: Client, uart: Uart) -> None:
     assert line.result(PATIENCE) is None
 
 
+def test_a_password_is_not_shown(a: Client, uart: Uart) -> None:
+    line = a.asks("password: ", echo=False)
+    uart.type(b"secret\r")
+    assert line.result(PATIENCE) == "secret"
+    assert uart.read_all() == b"password: \r\n"
+
+
 def test_a_line_in_another_alphabet_arrives(a: Client, uart: Uart) -> None:
     line = a.asks()
     for byte in "héllo 語\r".encode():

@@ -4,7 +4,9 @@ The PDs are threads of this process (`support/threaded_system.py`); the same cas
 processes in `tests/systems/test_serial.py`.
 """
 
+import gc
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -83,6 +85,15 @@ def test_the_same_capability_may_connect_again_any_number_of_times(
             out.printf("%d\n", number)
     assert (server.caps, system.env("serial").slots.used()) == held
     assert system.uarts["uart0"].read_all().split() == [b"%d" % n for n in range(20)]
+
+
+def test_nothing_is_kept_of_a_connection_that_was_parted_from(system: ThreadedSystem) -> None:
+    out = Serial.connect(console(system))
+    gone = weakref.ref(out)
+    out.disconnect()
+    del out
+    gc.collect()
+    assert gone() is None
 
 
 def test_printing_counts_bytes_and_not_characters(system: ThreadedSystem) -> None:
