@@ -99,8 +99,8 @@ class RingWriter(_Ring):
         super().__init__(len(memory))
         self._memory = memory
         self._barrier = Lock()
-        """Taken and given back so that what was written before is seen before what is written or
-        read behind: processors may do it otherwise, and no system call stands between."""
+        """Given back between the head and the look at the flag. No system call stands there, and a
+        processor may look first; stores among themselves x86 keeps in order."""
         self.head = self._index(HEAD, 0)
         """Bytes written since the beginning."""
         self._tail = 0
@@ -114,26 +114,22 @@ class RingWriter(_Ring):
 
     def write(self, data: bytes) -> int:
         """Write and publish what there is room for; how many bytes."""
-        capacity, head = self.capacity, self.head
-        if capacity - head + self._tail < len(data):
-            data = data[: capacity - self.unread()]
-        at = head % capacity
-        first = capacity - at
-        if len(data) <= first:
-            self._put(DATA + at, data)
-        else:
-            self._put(DATA + at, data[:first])
+        length = len(data)
+        if self.capacity - self.head + self._tail < length:
+            data = data[: self.capacity - self.unread()]
+            length = len(data)
+        at = self.head % self.capacity
+        first = min(length, self.capacity - at)
+        self._put(DATA + at, data[:first])
+        if first < length:
             self._put(DATA, data[first:])
-        self.head = head = head + len(data)
+        self.head += length
         with self._barrier:
-            pass
-        self._put(HEAD, _INDEX.pack(head, head ^ _ALL))
-        return len(data)
+            self._publish(HEAD, self.head)
+        return length
 
     def must_signal(self) -> bool:
         """Whether the reader sleeps; the signal is the caller's to give. After each write."""
-        with self._barrier:
-            pass
         if self._get(ASLEEP, 1) == _NO:
             return False
         self._put(ASLEEP, _NO)

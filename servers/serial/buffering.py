@@ -26,6 +26,8 @@ from caplab.servers.serial.protocol import (
 
 NAPS = (0.0002, 0.0002, 0.0004, 0.0008, 0.0016)
 """Seconds between looks at a ring that gets no emptier, before the server is asked."""
+NAPS_FULL = NAPS[2:]
+"""The same where it is full: there is enough in it for a while."""
 CALL, WRITE_BACK, RING = "call", "write-back", "ring"
 KINDS = (CALL, WRITE_BACK, RING)
 
@@ -128,8 +130,8 @@ class ByRing(Printing):
         clear(pages)
         self._ring = RingWriter(pages)
         self._bell: Notification | None = None
-        self._ended = True
-        """The last that was written ended a line: the server prints it without being asked."""
+        self._last = b""
+        """What was written last."""
 
     def connect(self, uart: str, named: bool, timeout: float | None) -> None:
         self._forget_bell()
@@ -152,23 +154,28 @@ class ByRing(Printing):
         self._bell = env.cap(Notification, slot)
 
     def write(self, text: bytes, timeout: float | None) -> int:
+        self._last = text
         sent = self._write(text)
-        looks = iter(NAPS)
-        while sent < len(text):
+        if sent < len(text):
+            self._write_rest(text[sent:], timeout)
+        return len(text)
+
+    def _write_rest(self, text: bytes, timeout: float | None) -> None:
+        """The ring is full."""
+        looks = iter(NAPS_FULL)
+        while text:
             self._wait(looks, 0, timeout)
-            more = self._write(text[sent:])
-            looks = iter(NAPS) if more else looks
-            sent += more
-        self._ended = text.endswith(b"\n")
-        return sent
+            if sent := self._write(text):
+                text, looks = text[sent:], iter(NAPS_FULL)
 
     def flush(self, timeout: float | None) -> None:
-        left = self.unsent
-        looks = iter(NAPS if self._ended else ())  # what ends no line has to be asked for
+        # What ends a line is printed anyway; else it has to be asked for.
+        naps = NAPS if self._last.endswith(b"\n") else ()
+        left, looks = self.unsent, iter(naps)
         while left:
             self._wait(looks, 1, timeout)
             before, left = left, self.unsent
-            looks = iter(NAPS) if left < before and self._ended else looks
+            looks = iter(naps) if left < before else looks
 
     @property
     def unsent(self) -> int:

@@ -171,7 +171,7 @@ class Serial:
         """
         if data is None:
             raise NullBuffer
-        text = data.encode() if isinstance(data, str) else bytes(data)
+        text = data if isinstance(data, bytes) else _bytes(data)
         if length is not None:
             if not 0 <= length <= len(text):
                 raise TooLong
@@ -187,7 +187,7 @@ class Serial:
 
         `timeout` is for each piece. Errors: as write; what came before the error is printed
         """
-        text = data.encode() if isinstance(data, str) else bytes(data)
+        text = _bytes(data)
         at = 0
         while at < len(text):
             end = at + self._out.piece
@@ -377,6 +377,10 @@ class Serial:
         self._connected = False
         self.endpoint.env.not_at_exit(self._at_exit)
         self._out.close()
+
+
+def _bytes(data: bytes | str) -> bytes:
+    return data.encode() if isinstance(data, str) else bytes(data)
 
 
 def _memory(env: Env, least: int, best: int) -> Memory:

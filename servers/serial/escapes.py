@@ -133,9 +133,12 @@ class EscapeFilter:
 
 def _plain(data: bytes) -> bool:
     """Whether there is nothing to look for: the way nearly everything goes."""
-    if data.isascii():
-        return not data.translate(None, _PASSES)  # twice as fast as the other way round
+    other = data.translate(None, _PASSES)
+    if not other:
+        return True
     try:
-        return _COMMANDS.search(data.decode()) is None
+        data.decode()
     except UnicodeDecodeError:
         return False
+    # All characters are whole, so those that are left without the ASCII among them are too.
+    return _COMMANDS.search(other.decode()) is None

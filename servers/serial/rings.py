@@ -18,8 +18,8 @@ SHARE = 4096
 """Bytes of one turn where many wait, what a write without a ring may print at once."""
 ROUND = 65536
 """Bytes of all turns together, if there is that much: few clients have larger shares."""
-SLICE = 0.002
-"""Seconds for which rings alone are looked at, when nobody else wants anything."""
+SLICE, SLICE_MAX = 0.001, 0.004
+"""Seconds for which rings alone are looked at: after somebody has called; when nobody does."""
 NAP = 0.00005
 """Seconds between two looks at rings whose clients are writing, at least."""
 NAPS = 4
@@ -47,6 +47,7 @@ class Rings:
         self._show = show
         self._broken = broken
         self._all: dict[int, Connection] = {}
+        self._slice = SLICE
         self._busy: dict[int, None] = {}
         """Badges of the rings that have to be looked at, in the order of their turns."""
 
@@ -98,9 +99,11 @@ class Rings:
                 self._broken(connection)
         return printed
 
-    def turns(self, now: Callable[[], float]) -> None:
-        """Turns for a while: what the kernel would be asked between any two costs more than one."""
-        end = now() + SLICE
+    def turns(self, now: Callable[[], float], *, alone: bool) -> None:
+        """Turns for a while: what the kernel would be asked between any two costs more than one.
+        Unless they are `alone`, somebody has just called."""
+        self._slice = min(2 * self._slice, SLICE_MAX) if alone else SLICE
+        end = now() + self._slice
         quiet = 0
         while self._busy and now() < end:
             printed = self.turn(sleep=quiet == NAPS)

@@ -95,10 +95,11 @@ class SerialServer:
                 else:
                     answer = self._requests.handle(message)
                 if self._requests.rings.busy:
+                    alone = answer is None
                     if answer is not None:  # its caller can go on while rings are printed
                         self.env.reply(answer.label, answer.data, caps=answer.caps)
                         answer = None
-                    self._requests.rings.turns(self.env.now)
+                    self._requests.rings.turns(self.env.now, alone=alone)
                 for console in self._consoles:
                     console.pump()
         except Stop:

@@ -144,13 +144,35 @@ def test_turns_go_on_while_there_is_something_and_look_again_before_they_sleep()
         return Rings.turn(desk.rings, sleep=sleep)
 
     desk.rings.turn = turn  # type: ignore[method-assign]
-    desk.rings.turns(lambda: next(now) / 10**9)
+    desk.rings.turns(lambda: next(now) / 10**9, alone=True)
     assert desk.sizes() == [2 * ROUND]
     assert looks == [False] * (2 + NAPS) + [True]
     assert not desk.rings.busy
     assert desk.rings.sync(desk.connections[2], True) == 0
-    desk.rings.turns(lambda: next(now))
+    desk.rings.turns(lambda: next(now), alone=True)
     assert len(looks) == 3 + NAPS
+
+
+def test_who_calls_waits_for_rings_for_a_short_time_and_longer_after_a_time_without_calls() -> None:
+    desk = Desk(1)
+    line = b"x" * 63 + b"\n"
+
+    def milliseconds(alone: bool) -> int:
+        """How long the turns go on, when each takes one."""
+        looks = 0
+
+        def now() -> float:
+            nonlocal looks
+            looks += 1
+            desk.writers[2].write(line * 2000)
+            return looks / 1000
+
+        desk.rings.turns(now, alone=alone)
+        return looks - 1  # the first begins the time
+
+    assert [milliseconds(False) for _ in range(2)] == [1, 1]
+    assert [milliseconds(True) for _ in range(3)] == [2, 4, 4]
+    assert milliseconds(False) == 1
 
 
 def test_what_a_client_that_goes_has_published_is_printed() -> None:
