@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from math import ceil
+from math import ceil, inf
 from threading import Lock
 from typing import NamedTuple, Self
 
@@ -11,7 +11,7 @@ from caplab.pd.env import Env
 from caplab.pd.errors import CapError, OutOfUntyped, PeerDied, Revoked
 from caplab.pd.objects import Endpoint, Memory
 from caplab.servers.serial import protocol
-from caplab.servers.serial.buffering import CALL, Printing, let_go, printing
+from caplab.servers.serial.buffering import CALL, KINDS, Printing, let_go, printing
 from caplab.servers.serial.errors import (
     IllegalOperation,
     InvalidArgument,
@@ -101,12 +101,16 @@ class Serial:
         "call". `uart` is the one of the server's UARTs that is meant; if not said, the one of the
         capability's name, or the first.
 
-        Errors: InvalidArgument (no endpoint, no pages), NoSuchClient, ShmemTooLarge,
-        InvalidCapability, NotEnoughMemory, NoSuchUart, IllegalOperation (no serial server answered)
+        Errors: InvalidArgument (no endpoint, no pages, no such buffering), NoSuchClient,
+        ShmemTooLarge, InvalidCapability, NotEnoughMemory, NoSuchUart, IllegalOperation (no serial
+        server answered)
         """
         if endpoint is None:
             raise InvalidArgument
-        kind = printing(buffering or endpoint.env.console.get("buffering", CALL))
+        how = buffering or endpoint.env.console.get("buffering", CALL)
+        if how not in KINDS:
+            raise InvalidArgument(f"There is no buffering {how!r}; there are {', '.join(KINDS)}.")
+        kind = printing(how)
         if pages < 1:
             request(endpoint, Function.CONNECT, 0, timeout=timeout)
             raise IllegalOperation
@@ -232,7 +236,7 @@ class Serial:
         """
         shown = (self.prompt if prompt is None else prompt).encode()
         if len(shown) > PROMPT_MAX:
-            raise TooLong
+            raise TooLong(f"A prompt has at most {PROMPT_MAX} bytes, this one has {len(shown)}.")
         mode = Mode.LINE if echo else Mode.SILENT
         text, end = self._read(shown, mode, 0, timeout)
         return None if end is End.END_OF_FILE else text.decode("utf-8", "replace")
@@ -258,7 +262,7 @@ class Serial:
         self._require()
         if self._out.unsent:
             self.flush(timeout=timeout)
-        limit = 0 if timeout is None else max(0, ceil(timeout * 1000)) + 1
+        limit = 0 if timeout in (None, inf) else max(0, ceil((timeout or 0) * 1000)) + 1
         most = min(max(size, 0), TEXT_MAX) << 8
         asked = protocol.encode(Function.READ, len(prompt), limit, mode | most)
         message, words = exchange(self.endpoint, protocol.with_text(asked, prompt), timeout=timeout)

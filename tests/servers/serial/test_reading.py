@@ -134,10 +134,11 @@ def test_a_reader_that_gives_up_keeps_the_input_and_what_was_typed(
     assert (server.caps, system.env("serial").slots.used()) == held
 
 
+@pytest.mark.parametrize("limit", [{}, {"timeout": None}, {"timeout": float("inf")}])
 def test_a_reader_without_a_time_limit_waits_for_ever(
-    system: ThreadedSystem, a: Client, uart: Uart
+    system: ThreadedSystem, a: Client, uart: Uart, limit: dict[str, Any]
 ) -> None:
-    line = a.asks("$ ")
+    line = a.asks("$ ", **limit)
     system.advance(100_000.0)
     uart.type(b"at last\r")
     assert line.result(PATIENCE) == "at last"
@@ -186,7 +187,7 @@ def test_what_nobody_reads_is_bounded_and_rings(a: Client, uart: Uart) -> None:
 
 
 def test_a_prompt_longer_than_a_message_is_refused(a: Client) -> None:
-    with pytest.raises(TooLong):
+    with pytest.raises(TooLong, match="A prompt has at most 928 bytes, this one has 929"):
         a.asks("x" * 929).result(PATIENCE)
 
 

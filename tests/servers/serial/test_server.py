@@ -150,7 +150,10 @@ def test_a_connect_without_an_endpoint_or_pages_is_error_1(system: ThreadedSyste
         Serial.connect(None)
     with pytest.raises(InvalidArgument) as empty:
         Serial.connect(console(system), pages=0)
+    with pytest.raises(InvalidArgument, match=r"no buffering 'rings'; .* call, write-back, ring"):
+        Serial.connect(console(system), buffering="rings")
     assert (null.value.code, empty.value.code) == (1, 1)
+    assert not system.segments
 
 
 def test_a_window_of_two_pages_is_error_11_with_the_largest_size(system: ThreadedSystem) -> None:
