@@ -87,6 +87,7 @@ class Input:
             self._screen.abandon()
             _inherit(self._nobodys, seat)
             self._pass_on()
+            self._tell_heir()
         elif seat is not None:  # it lost the focus before it read this: nobody else's either
             _unedit(seat)
             self._lose(len(seat.typed))
@@ -141,6 +142,11 @@ class Input:
         """Input that is nobody's becomes that of the first who reads."""
         if self.focused is None and self.readers:
             self._own(next(iter(self.readers)))
+
+    def _tell_heir(self) -> None:
+        """Nobody has asked for it, so the user has to be told."""
+        if self.focused is not None:
+            self._screen.note(f"input goes to {self.seats[self.focused].name}")
 
     def _own(self, badge: int) -> None:
         self.focused = badge

@@ -19,6 +19,19 @@ def test_when_its_owner_leaves_input_passes_to_the_first_who_waits() -> None:
     assert desk.shown().endswith(b"\r\n4> half done\r\n")
 
 
+def test_who_types_is_told_to_whom_the_input_goes_when_its_owner_leaves() -> None:
+    desk = Desk()
+    desk.ask(2)
+    desk.ask(3, mode=RAW)  # it would show nothing of its own
+    desk.step()
+    desk.shown()
+    desk.input.leave(2)
+    assert desk.shown() == b"[serial: input goes to c3]\r\n"
+    desk.input.passed_over(3)
+    desk.input.leave(3)
+    assert desk.shown() == b""
+
+
 def test_when_another_leaves_the_input_stays_its_owners() -> None:
     desk = Desk()
     desk.ask(2)

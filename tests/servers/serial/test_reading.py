@@ -112,7 +112,8 @@ def test_the_input_is_the_first_readers_until_he_leaves(a: Client, b: Client, ua
     uart.type(b"3\r")
     assert second.result(PATIENCE) == "3"
     assert uart.read_all() == (
-        b"a> \r\n[serial: b waits for input, which goes to a]\r\na> 1\r\na> 2\r\nb> 3\r\n"
+        b"a> \r\n[serial: b waits for input, which goes to a]\r\na> 1\r\na> 2\r\n"
+        b"[serial: input goes to b]\r\nb> 3\r\n"
     )
 
 
