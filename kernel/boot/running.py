@@ -123,7 +123,10 @@ class Running:
         return assemble(pages)
 
     def watch(self) -> Iterator[Answer]:
-        """The announcements from now on, until the system ends: `{"pd", "state", "reason", …}`."""
+        """The announcements from now on, until the system ends: `{"pd", "generation", "state",
+        "reason", …}`. A PD that starts or ends says which UARTs it `drives`; one that ends, whether
+        it is to `restart`, and whether it ended because the system goes `down`.
+        """
         with self.control.watch() as question:
             yield from question.events()
 

@@ -52,4 +52,10 @@ class Writer(NamedTuple):
     you: bool
 
 
-Event = Output | Lost | InputLost | Writer
+class Synced(NamedTuple):
+    """All that had been printed before `Watcher.sync` gave out this number has been received."""
+
+    number: int
+
+
+Event = Output | Lost | InputLost | Writer | Synced

@@ -21,6 +21,9 @@ J     client       ``{"size": [rows, columns]}``: of a console's window; the key
 J     client       ``{"break": true}``: send a break; of a script, or who has the keyboard
 J     client       ``{"ask": "status"}``
 J     line         ``{"status": {…}}``, after everything that came before the question
+J     client       ``{"sync": n}``
+J     line         ``{"synced": n}``, after everything that had been printed before that was
+                   asked, though the line had not read it yet; of several the last answers all
 J     line         ``{"error": {"code", "message"}}``, then the end: the client broke a rule
 ====  ===========  ============================================================================
 

@@ -24,6 +24,8 @@ class Console(NamedTuple):
     send_break: Callable[[], None]
     resize: Callable[[Size], None]
     status: Callable[[], dict[str, object]]
+    catch_up: Callable[[], None]
+    """Shows what the driver has printed and nobody has looked at yet."""
 
 
 class Clients:
@@ -134,6 +136,9 @@ class Clients:
             case {"ask": "status"}:
                 status = {"status": self._console.status()}
                 seat.outbox.news("status", console_wire.encode_json(status))
+            case {"sync": int(number)}:
+                self._console.catch_up()
+                seat.outbox.news("synced", console_wire.encode_json({"synced": number}))
             case {"take": True} if seat.mode == "console":
                 if self._keyboard.take(seat):
                     self._handed_over()

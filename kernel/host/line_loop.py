@@ -16,6 +16,8 @@ from caplab.kernel.host.typed import BREAK, Typed, size_mark
 FAREWELL = 1.0
 """Seconds the readers have to take the last words."""
 SIGNALS_MAX = 64
+CABLE_HOLDS = 512 * 1024
+"""More bytes than a cable holds, as Linux counts them."""
 GLANCE = 0.005
 """Seconds between two looks at the PTY's last reader: Linux does not tell when it is through."""
 
@@ -47,7 +49,9 @@ class Line:
         self._interests = Interests()
         self._interests.add(cable, self._on_cable)
         self._interests.add(terminal, self._on_terminal)
-        console = Console(uart, self._type, self._send_break, self._resize, self._status)
+        console = Console(
+            uart, self._type, self._send_break, self._resize, self._status, self._catch_up
+        )
         self._clients = Clients(console, self._files.door, self._interests)
 
     @property
@@ -79,6 +83,12 @@ class Line:
         self._clients.show(data)
         self._show(data)
         return True
+
+    def _catch_up(self) -> None:
+        """Take all that is in the cable by now; a driver that prints on is not waited for."""
+        for _ in range(CABLE_HOLDS // CHUNK):
+            if not self._hear_cable():
+                return
 
     # The PTY.
 

@@ -17,6 +17,7 @@ from caplab.kernel.host.console_events import (
     InputLost,
     Lost,
     Output,
+    Synced,
     Writer,
 )
 from caplab.kernel.host.console_wire import DATA, JSON, Decoder, Frame, FramingError
@@ -31,6 +32,7 @@ __all__ = [
     "Lost",
     "Output",
     "Pattern",
+    "Synced",
     "Watcher",
     "Writer",
 ]
@@ -97,6 +99,7 @@ class Watcher:
         self._seen = 0
         self._unsent = bytearray()
         self._statuses: list[dict[str, object]] = []
+        self._syncs = 0
         self._text = bytearray()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -192,6 +195,8 @@ class Watcher:
             case {"status": dict(status)}:
                 self._statuses.append(status)
                 return None
+            case {"synced": int(number)}:
+                return Synced(number)
         raise FramingError(f"the line sent {message}")
 
     def _told_writer(self, message: dict[str, object]) -> Writer:
@@ -349,6 +354,15 @@ class Watcher:
     def send_break(self) -> None:
         """Send a break, behind what has been typed. Only while `writing`."""
         self._say(**{"break": True})
+
+    def sync(self) -> int:
+        """Ask, without waiting, to be told when all is here that has been printed so far.
+
+        Returns a number; a `Synced` of it, or of a later one, says so.
+        """
+        self._syncs += 1
+        self._say(sync=self._syncs)
+        return self._syncs
 
     def status(self) -> dict[str, object]:
         """What the line says of itself (`console_wire`), once it has taken all that was typed.

@@ -82,7 +82,7 @@ def _begin(k: Kernel, root: RootTask, pd: PD, status: int) -> Burial:
         k.delete(tcb.hidden.slot(0), cause)
     for item in work.discard(pd):
         settle(k, item)
-    k.effects.append(Announce(state_of(pd)))
+    k.effects.append(Announce(_news(k, root, pd)))
     if pd.breakpoints:
         pd.breakpoints.clear()
         debug.thaw(k, pd)
@@ -219,6 +219,18 @@ def state_of(pd: PD) -> dict[str, Any]:
         "reason": pd.reason,
         "exit_code": pd.exit_code,
         "failed": failed(pd),
+    }
+
+
+def _news(k: Kernel, root: RootTask, pd: PD) -> dict[str, Any]:
+    """What is announced of an end: also what is without its driver now, whether another
+    generation follows, and whether it ended because the whole system does.
+    """
+    return {
+        **state_of(pd),
+        "drives": machine.driven(root, pd),
+        "restart": root.returns(k, pd),
+        "down": root.stop is not None,
     }
 
 

@@ -131,6 +131,14 @@ def registers(root: RootTask, one: PD) -> list[str]:
     return [name for name in one.spec.get("devices") or () if name in uarts]
 
 
+def driven(root: RootTask, one: PD) -> list[str]:
+    """The UARTs that are this PD's: it handles the interrupt, or nobody does and it has the
+    register.
+    """
+    uarts = root.machine.uarts
+    return [name for name in registers(root, one) if uarts[name].irq.holder in ("", one.name)]
+
+
 # -- by hand -------------------------------------------------------------------------------------
 
 

@@ -271,7 +271,7 @@ def _resume(k: Kernel, root: RootTask, event: Operator) -> None:
 
 
 def _ps(k: Kernel, root: RootTask, event: Operator) -> None:
-    rows = [look.row(one) for one in root.latest.values()]
+    rows = [{**look.row(one), "drives": machine.driven(root, one)} for one in root.latest.values()]
     k.effects.append(Answer(event.request, {"pds": rows}))
 
 

@@ -129,6 +129,10 @@ class RootTask:
         """A PD is gone: it may be that another generation follows."""
         restart.follow(k, self, dead)
 
+    def returns(self, k: Kernel, dead: PD) -> bool:
+        """Whether another generation of it is to follow."""
+        return restart.wanted(k, self, dead)
+
     def stay_dead(self) -> None:
         restart.cancel(self)
 
@@ -201,7 +205,8 @@ class RootTask:
         elif all(tcb.suspended for tcb in one.tcbs):
             # Suspended before there was a process to stop.
             k.effects.append(Stop(one.number))
-        k.effects.append(Announce({**death.state_of(one), "state": "starting", "pid": one.pid}))
+        news = {"state": "starting", "pid": one.pid, "drives": machine.driven(self, one)}
+        k.effects.append(Announce({**death.state_of(one), **news}))
 
     def exited(self, k: Kernel, event: Exited) -> None:
         one = self.pds.get(event.pd)

@@ -26,10 +26,11 @@ def get(k: Kernel, caller: TCB, cap: Cap) -> Outcome:
     Object: PD, the caller's own
     Answer: items: maps with id, kind and space (0: none), extraction first: `extract`: say with
         PD_Finish_Work what the space is made of; `focus` with device and numbers: give the input of
-        that UART to the first of these clients that is connected (none: leave it), and say with
-        PD_Finish_Work who there are; `free` with object, pd and count: that PD holds it
-        no more, and `left` PDs do; `destroy`: the space was taken away; `client-gone`
-        with badge, endpoint (its slot, or 0) and pd (0, or the PD that it was given to)
+        that UART to the first of these clients that is connected (none: leave it), show on the UART
+        whose it is now, and say with PD_Finish_Work who there are; `free` with object, pd and
+        count: that PD holds it no more, and `left` PDs do; `destroy`: the space was taken away;
+        `client-gone` with badge, endpoint (its slot, or 0) and pd (0, or the PD that it was given
+        to)
     Errors: INVALID_CAPABILITY (another PD's)
     """
     if cap.obj is not caller.pd:

@@ -12,6 +12,7 @@ from caplab.kernel.host.errors import NotRunning, RequestRefused
 from caplab.kernel.host.watcher import Clean, Watcher
 from caplab.scripts.cli import show
 from caplab.scripts.cli.console import ConsoleError, Ending, attach, tour
+from caplab.scripts.cli.driver_news import DriverNews
 from caplab.scripts.cli.escape import EscapeKey
 from caplab.scripts.cli.options import EscapeOption, SystemName
 
@@ -58,14 +59,16 @@ def console(
 def _join(
     running: Running, uarts: Mapping[str, str], uart: str, *, take: bool, escape: str
 ) -> Ending:
-    return attach(
-        uarts[uart],
-        escape=escape,
-        plain=show.plain(1),
-        take=take,
-        switch=partial(running.focus, uart),
-        more=len(uarts) > 1,
-    )
+    with DriverNews(running, uart) as news:
+        return attach(
+            uarts[uart],
+            escape=escape,
+            plain=show.plain(1),
+            take=take,
+            switch=partial(running.focus, uart),
+            more=len(uarts) > 1,
+            news=news,
+        )
 
 
 def checked(escape: str) -> str:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 
 from caplab.kernel.host.watcher import ConsoleEnded, ConsoleError, ExpectTimeout, Watcher
 from caplab.scripts.cli.escape import EscapeKey
+from caplab.scripts.cli.margin import Margin
 from caplab.scripts.cli.plain import PlainText, strip_terminal
 from caplab.scripts.cli.raw_terminal import RawTerminal
-from caplab.scripts.cli.window import Ending, Switch, Window, say
+from caplab.scripts.cli.window import Ending, News, Switch, Window, say
 
 __all__ = [
     "ConsoleEnded",
@@ -36,6 +37,8 @@ def attach(
     take: bool = False,
     switch: Switch | None = None,
     more: bool = False,
+    news: News | None = None,
+    margin: Margin | None = None,
 ) -> Ending:
     """Join a console: scrollback first, then both directions until one side leaves.
 
@@ -48,10 +51,12 @@ def attach(
         mode: as `Watcher`'s; if not given, ``console`` at a terminal and ``script`` elsewhere.
             ``watch`` sends nothing and reads no input but the escape key of a terminal.
         plain: without colours and carriage returns, as for NO_COLOR or a file.
-        gone: what is said when the line ends.
+        gone: what is said when the line ends, if anything.
         take: have the keyboard, whoever has it now.
         switch: gives the input to a client by name; with None it only asks whose it is.
         more: whether there is another UART to go to.
+        news: what else is told here, each in a line.
+        margin: where the cursor stands, if others write to this terminal too.
 
     Raises:
         ValueError: `escape` names no key.
@@ -59,18 +64,29 @@ def attach(
     """
     key = EscapeKey(escape)
     terminal = RawTerminal(stdin_fd)
+    margin = margin or Margin(stdout_fd)
+    ending = Ending.LEFT  # by a signal whose handler lets us live
     mode = mode or ("console" if os.isatty(stdin_fd) else "script")
     size = terminal.size() if mode == "console" else None
     with Watcher(
         socket_path, mode=mode, scrollback=scrollback, take=take, who=_name(stdin_fd), size=size
     ) as watcher:
-        window = Window(watcher, stdin_fd, stdout_fd, key, plain=plain, switch=switch, more=more)
+        window = Window(
+            watcher,
+            stdin_fd,
+            stdout_fd,
+            key,
+            plain=plain,
+            switch=switch,
+            more=more,
+            margin=margin,
+            news=news,
+        )
         with terminal, window:
             ending = window.run(terminal)
-            if ending is Ending.SYSTEM_ENDED:
-                say(gone)
-            return ending
-    return Ending.LEFT  # by a signal whose handler let us live
+    if ending is Ending.SYSTEM_ENDED and gone:
+        say(gone, margin)
+    return ending
 
 
 def tour(uarts: Sequence[str], first: str, join: Callable[[str], Ending | None]) -> Ending | None:

@@ -9,7 +9,7 @@ import os
 import selectors
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,14 +17,17 @@ from caplab.kernel.boot.control import Control, Question, readable
 from caplab.kernel.boot.launch import KNOCK, Launched
 from caplab.kernel.boot.running import Running, pidfd
 from caplab.kernel.host.errors import HostError, NotRunning, SystemFailed
-from caplab.kernel.host.watcher import ConsoleError, InputLost, Lost, Output, Watcher
-from caplab.scripts.cli import show
+from caplab.kernel.host.watcher import ConsoleError, Lost, Output, Synced, Watcher
+from caplab.scripts.cli.obituary import ENDED, full_name, obituary
+from caplab.scripts.cli.reports import Reports
 from caplab.scripts.cli.screen import Screen
 
 DOWN_PATIENCE = 15.0
 """Seconds from asking the kernel to go down until it is killed."""
 LEAVE = 0
 """An order that is no signal: the user has left the console."""
+LOGS = "logs"
+"""The launcher, as one of those who bring what PDs print."""
 
 
 class Foreground:
@@ -53,6 +56,7 @@ class Foreground:
         self._selector = selectors.DefaultSelector()
         self._selector.register(launched, selectors.EVENT_READ, self._on_launcher)
         self._watchers: list[Watcher] = []
+        self._reports = Reports(self._ask_for_the_rest)
         self._at_breakpoints: set[str] = set()
         self._patient = False
         self._kernel: int | None = None
@@ -72,7 +76,6 @@ class Foreground:
     def _on_orders(self) -> None:
         for number in os.read(self._ordered, 64):
             if number == LEAVE:
-                self._screen.break_line()
                 self.stop("you have left: going down in reverse order")
             else:
                 self.interrupt()
@@ -97,8 +100,9 @@ class Foreground:
             watcher.close()
         for key in list(self._selector.get_map().values()):
             if isinstance(key.fileobj, Question):
-                while not key.fileobj.ended:
+                while key.fileobj.fileno() >= 0:  # until it is closed
                     key.data()
+        self._reports.make_all()
         self._selector.close()
 
     def close(self) -> None:
@@ -137,6 +141,7 @@ class Foreground:
 
     def _mind_the_clock(self) -> None:
         now = time.monotonic()
+        self._reports.look(now)
         if self._limit is not None and now >= self._limit:
             self.out_of_time = True
             running = Running(self._launched.name, self._launched.run_dir)
@@ -153,7 +158,8 @@ class Foreground:
             self.stop()
 
     def _next_look(self) -> float | None:
-        times = [when for when in (self._limit, self._patience) if when is not None]
+        limits = (self._limit, self._patience, self._reports.limit)
+        times = [when for when in limits if when is not None]
         if self._sought:
             times.append(time.monotonic() + KNOCK)
         return max(0.0, min(times) - time.monotonic()) if times else None
@@ -184,13 +190,17 @@ class Foreground:
 
     # -- what happens --------------------------------------------------------------------------
 
-    def _ask(self, op: str, handler: Callable[[dict[str, Any]], None], **words: object) -> None:
+    def _ask(self, op: str, handler: Callable[[dict[str, Any]], None], **words: object) -> bool:
+        """Ask for one answer. Returns whether there is anybody to ask."""
         try:
-            self._listen(self._control.begin(op, **words), handler)
+            self._listen(self._control.begin(op, **words), handler, once=True)
         except NotRunning:
-            pass  # the launcher will say why
+            return False  # the launcher will say why
+        return True
 
-    def _listen(self, question: Question, handler: Callable[[dict[str, Any]], None]) -> None:
+    def _listen(
+        self, question: Question, handler: Callable[[dict[str, Any]], None], *, once: bool = False
+    ) -> None:
         def on_answer() -> None:
             try:
                 answers = question.receive()
@@ -199,7 +209,7 @@ class Foreground:
                 answers = []
             for answer in answers:
                 handler(answer)
-            if question.ended:
+            if question.ended or (once and answers):
                 self._selector.unregister(question)
                 question.close()
 
@@ -224,20 +234,45 @@ class Foreground:
     def _on_announcement(self, message: dict[str, Any]) -> None:
         event = message.get("event", {})
         self._mind_breakpoints(event)
-        if event.get("state") not in ("exited", "killed", "faulted"):
+        if event.get("state") == "starting" and event.get("generation"):
+            self._reports.add(partial(self._screen.say, f"{full_name(event)} has started"))
+        if event.get("state") not in ENDED:
             return
         code = event.get("exit_code")
         self.exit_codes[event["pd"]] = code if isinstance(code, int) else 1
         if not self.stopping and event.get("failed"):
             self.failed[event["pd"]] = event
         if event["state"] != "exited" or code or not self.stopping:
-            self._screen.say(obituary(event))
+            self._reports.add(partial(self._bury, event))
+
+    def _bury(self, event: dict[str, Any]) -> None:
+        self._screen.complete(event["pd"])
+        self._screen.say(obituary(event))
+
+    def _ask_for_the_rest(self, number: int) -> dict[Hashable, int]:
+        """Ask all who bring what PDs print to say when they have brought it."""
+        asked: dict[Hashable, int] = {}
+        for watcher in self._watchers:
+            try:
+                asked[watcher] = watcher.sync()
+            except OSError:
+                pass  # its line has ended: what it said last will be found
+        if self._ask("logs", lambda _: self._logs_taken_down(number)):
+            asked[LOGS] = number
+        return asked
+
+    def _logs_taken_down(self, number: int) -> None:
+        """What PDs have printed is on its way from the launcher, if it has not been shown."""
+        while readable(self._launched, 0) and not self.gone and self.ended is None:
+            self._on_launcher()
+        self._reports.brought(LOGS, number)
 
     def _mind_breakpoints(self, event: dict[str, Any]) -> None:
         """Say who waits for the user; who went on, or has ended, does not any more."""
         if event.get("state") == "waiting":
             self._at_breakpoints.add(event["pd"])
-            self._screen.say(f"{event['pd']} is {event['reason']}")
+            waits = f"{event['pd']} is {event['reason']}"
+            self._reports.add(partial(self._screen.say, waits))
         else:
             self._at_breakpoints.discard(event.get("pd", ""))
 
@@ -252,13 +287,15 @@ class Foreground:
         for event in watcher.receive():
             match event:
                 case Output(data):
-                    self._screen.console(data)
+                    self._screen.console(data, watcher.uart)
                 case Lost(size):
-                    self._screen.say(f"{size} bytes of {watcher.uart} came too fast to be shown")
-                case InputLost():
-                    pass  # we never type
-        if watcher.ended and watcher in self._selector.get_map():
-            self._selector.unregister(watcher)
+                    self._screen.gap(watcher.uart, size)
+                case Synced(number):
+                    self._reports.brought(watcher, number)
+        if watcher.ended:
+            self._reports.ended(watcher)
+            if watcher in self._selector.get_map():
+                self._selector.unregister(watcher)
 
     def failure(self) -> SystemFailed | None:
         """What went wrong with the system itself, if its end was not the one we asked for."""
@@ -270,13 +307,3 @@ class Foreground:
     def killed(self) -> bool:
         """We had the kernel killed, and so it ended."""
         return self.stopping and self.ended is not None and self.ended["ended"] == signal.SIGKILL
-
-
-def obituary(event: dict[str, Any]) -> str:
-    """The end of a PD in a line: `hello1 was killed: SIGKILL by operator`."""
-    name, state = event["pd"], event["state"]
-    if event.get("generation"):
-        name = f"{name}/gen{event['generation']}"
-    reason = show.harmless(str(event.get("reason") or ""))
-    said = {"exited": "exited", "killed": "was killed", "faulted": "faulted"}[state]
-    return f"{name} {said}" + (f": {reason}" if reason else "")

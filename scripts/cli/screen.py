@@ -3,9 +3,12 @@
 import os
 import select
 import sys
+from collections.abc import Sequence
 
 from caplab.scripts.cli import show
+from caplab.scripts.cli.margin import Margin
 from caplab.scripts.cli.plain import PlainText
+from caplab.scripts.cli.uart_lines import UartLines
 
 LINE_MAX = 1024
 """Bytes of a PD's line that are shown; how much more there was is said."""
@@ -16,27 +19,39 @@ KERNEL = b"kernel: "
 
 
 class Screen:
-    """The two streams. Where both are the same terminal, no message starts inside a line."""
+    """The two streams. Where both are the same terminal, no message starts inside a line.
 
-    def __init__(self) -> None:
+    Args:
+        uarts: whose output is shown; of several each line says which it is from.
+    """
+
+    def __init__(self, uarts: Sequence[str] = ()) -> None:
         self.hung_up = False
         """Nobody reads our standard output any more."""
-        self._plain = PlainText() if show.plain(1) else None
-        self._shared = os.isatty(1) and os.isatty(2)
-        self._inside_line = False
+        plain = show.plain(1)
+        self._plain = PlainText() if plain else None
+        several = uarts if len(uarts) > 1 else ()
+        self._uarts = {uart: UartLines(uart, plain=plain) for uart in several}
+        self.margin = Margin()
+        """Whoever else writes to standard output tells it so."""
         self._unfinished: dict[str, bytes] = {}
         self._cut: dict[str, int] = {}
         """Bytes of unfinished lines that will not be shown."""
 
-    def console(self, data: bytes) -> None:
+    def console(self, data: bytes, uart: str = "") -> None:
         """Bytes of a UART, as they are for a terminal, and plain for anything else."""
-        if data:
-            self._inside_line = not data.endswith(b"\n")
-        self._write(data if self._plain is None else self._plain.feed(data))
+        lines = self._uarts.get(uart)
+        if lines is not None:
+            self._write(lines.feed(data))
+        else:
+            self._write(data if self._plain is None else self._plain.feed(data))
 
-    def break_line(self) -> None:
-        """Somebody else has left the cursor who knows where."""
-        self._inside_line = True
+    def gap(self, uart: str, size: int) -> None:
+        """So many bytes of a UART are missing here."""
+        lines = self._uarts.get(uart)
+        if lines is not None:
+            self._write(lines.flush())
+        self.say(f"{size} bytes of {uart} came too fast to be shown")
 
     def say(self, text: str) -> None:
         self._begin_line()
@@ -80,17 +95,23 @@ class Screen:
         """Show what still waited for the end of its line."""
         self.kernel(b"\n")
         for pd in list(self._unfinished):
-            self.printed(pd, b"\n")
+            self.complete(pd)
         if self._plain is not None:
             self._write(self._plain.flush())
+        for lines in self._uarts.values():
+            self._write(lines.flush())
         self._begin_line()
 
+    def complete(self, pd: str) -> None:
+        """Show what a PD has printed without the end of a line: it will print no more."""
+        if pd in self._unfinished:
+            self.printed(pd, b"\n")
+
     def _begin_line(self) -> None:
-        if self._inside_line and self._shared:
-            print(file=sys.stderr)
-        self._inside_line = False
+        print(self.margin.note(), end="", file=sys.stderr)
 
     def _write(self, data: bytes) -> None:
+        self.margin.shown(data)
         rest = memoryview(data)
         while rest and not self.hung_up:
             try:

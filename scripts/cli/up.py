@@ -24,6 +24,7 @@ from caplab.scripts.cli.console import Ending, attach, tour
 from caplab.scripts.cli.farewell import farewell
 from caplab.scripts.cli.foreground import LEAVE, Foreground
 from caplab.scripts.cli.ls import tell_cleared
+from caplab.scripts.cli.margin import Margin
 from caplab.scripts.cli.options import EscapeOption
 from caplab.scripts.cli.screen import Screen
 
@@ -112,12 +113,12 @@ def foreground(
     spec: dict[str, Any], launched: Launched, timeout: float | None, escape: str | None
 ) -> int:
     """Show a system until it ends; with an escape key the user types into its consoles."""
-    screen = Screen()
+    screen = Screen(spec["uarts"])
     session = Foreground(launched, spec, screen, timeout)
     try:
         if escape is not None:
             welcome(spec, screen)
-            attended(session, launched, spec["uarts"], escape)
+            attended(session, launched, spec["uarts"], escape, screen)
         else:
             session.show_consoles(spec["uarts"])
             with signals_to(session.orders):
@@ -141,7 +142,9 @@ def welcome(spec: dict[str, Any], screen: Screen) -> None:
     screen.say(f"from another terminal: `caplab {look}{option}`, `caplab kill {victim}{option}`")
 
 
-def attended(session: Foreground, launched: Launched, uarts: Sequence[str], escape: str) -> None:
+def attended(
+    session: Foreground, launched: Launched, uarts: Sequence[str], escape: str, screen: Screen
+) -> None:
     """The user types into a console while a thread serves the session."""
     failures: list[Exception] = []
 
@@ -154,7 +157,8 @@ def attended(session: Foreground, launched: Launched, uarts: Sequence[str], esca
     thread = threading.Thread(target=serve)
     thread.start()
     try:
-        ending = joined(thread, Running(launched.name, launched.run_dir), uarts, escape)
+        running = Running(launched.name, launched.run_dir)
+        ending = joined(thread, running, uarts, escape, screen.margin)
         if ending not in (None, Ending.SYSTEM_ENDED):
             session.order(LEAVE)
     except KeyboardInterrupt:  # only where standard input is no terminal
@@ -168,7 +172,11 @@ def attended(session: Foreground, launched: Launched, uarts: Sequence[str], esca
 
 
 def joined(
-    session: threading.Thread, running: Running, uarts: Sequence[str], escape: str
+    session: threading.Thread,
+    running: Running,
+    uarts: Sequence[str],
+    escape: str,
+    margin: Margin,
 ) -> Ending | None:
     """Attach to the first, and to others as wished; None when the system ends before."""
     sockets = {uart: str(running.run_dir / uart / "socket") for uart in uarts}
@@ -182,6 +190,7 @@ def joined(
                     plain=show.plain(1),
                     switch=partial(running.focus, uart),
                     more=len(uarts) > 1,
+                    margin=margin,
                 )
             except (FileNotFoundError, ConnectionRefusedError):
                 session.join(KNOCK)

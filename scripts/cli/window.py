@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable
 from enum import Enum
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from caplab.kernel.host.errors import HostError
-from caplab.kernel.host.watcher import Event, InputLost, Lost, Output, Watcher, Writer
+from caplab.kernel.host.watcher import Event, InputLost, Lost, Output, Synced, Watcher, Writer
 from caplab.scripts.cli import show
 from caplab.scripts.cli.escape import EscapeKey, Wish
+from caplab.scripts.cli.margin import Margin
 from caplab.scripts.cli.plain import PlainText
 from caplab.scripts.cli.question import Question
 from caplab.scripts.cli.raw_terminal import RawTerminal
@@ -31,6 +32,16 @@ Switch = Callable[[str | None], dict[str, Any]]
 """The operator's command `focus` for this UART: to whom, or None; the answer. Raises HostError."""
 
 
+class News(Protocol):
+    """What else is to be told in the window; its descriptor is readable when there is something."""
+
+    ended: bool
+
+    def fileno(self) -> int: ...
+
+    def receive(self) -> list[str]: ...
+
+
 class Ending(Enum):
     """Why `attach` returned."""
 
@@ -45,7 +56,8 @@ class Ending(Enum):
 
 
 class Window:
-    """The loop, for as long as somebody looks; on leaving it the terminal shows plain text."""
+    """The loop, for as long as somebody looks; on leaving it the terminal shows plain text, and
+    the cursor is at the start of a line."""
 
     def __init__(
         self,
@@ -57,6 +69,8 @@ class Window:
         plain: bool,
         switch: Switch | None,
         more: bool,
+        margin: Margin,
+        news: News | None,
     ) -> None:
         self._watcher = watcher
         self._stdin = stdin_fd
@@ -68,8 +82,14 @@ class Window:
         self._typing = os.isatty(stdin_fd)
         self._hearing = self._typing or watcher.mode != "watch"
         self._more = more
+        self._margin = margin
+        self._news = news
+        self._untold: list[tuple[int, str]] = []
+        """News that wait until what had been printed before is shown, which a `Synced` says."""
         self._ending: Ending | None = None
         self._question: Question | None = None
+        self._focused: str | None = None
+        """Who had the input when the question was asked."""
         self._answer_by: float | None = None  # once the input of a script has ended
         self._told_to_watch = False
 
@@ -87,7 +107,7 @@ class Window:
     def _greet(self) -> None:
         tty = self._watcher.tty
         where = self._watcher.uart + (f" on {tty}" if tty else "")
-        say(f"{where}. {self._key.hint}." if self._typing else f"{where}.")
+        self._say(f"{where}. {self._key.hint}." if self._typing else f"{where}.")
         if self._watcher.mode == "console" and not self._watcher.writing:
             self._say_who_types()
 
@@ -105,10 +125,13 @@ class Window:
                 self._exchange(ready.get(self._watcher, 0))
                 if self._answered(quiet=not ready):
                     return Ending.INPUT_ENDED
+                if self._news in ready:
+                    self._hear_news()
                 if terminal.resized in ready:
                     self._resized(terminal)
                 if self._stdin in ready:
                     self._hear()
+        self._tell_news()
         return self._ending or Ending.SYSTEM_ENDED
 
     def _attend_to(self, selector: selectors.BaseSelector) -> None:
@@ -120,6 +143,9 @@ class Window:
             (0 if self._question else selectors.EVENT_READ)
             | (selectors.EVENT_WRITE if unsent else 0),
         )
+        if self._news is not None:
+            open_ = not self._question and not self._news.ended
+            _watch(selector, self._news, selectors.EVENT_READ if open_ else 0)
         heard = self._hearing and unsent < UNSENT_MAX
         _watch(selector, self._stdin, selectors.EVENT_READ if heard else 0)
 
@@ -156,25 +182,45 @@ class Window:
             self._show_one(event)
         dropped = sum(event.size for event in events if isinstance(event, InputLost))
         if dropped:
-            say(f"{dropped} bytes of input were dropped: nobody in the system reads them")
+            self._say(f"{dropped} bytes of input were dropped: nobody in the system reads them")
 
     def _show_one(self, event: Event) -> None:
         match event:
             case Output(data):
                 self._write(data if self._plain is None else self._plain.feed(data))
             case Lost(size):
-                say(f"{size} bytes are missing here: they came faster than we could show")
+                self._say(f"{size} bytes are missing here: they came faster than we could show")
             case Writer(_, you=True):
-                say("you have the keyboard now")
+                self._say("you have the keyboard now")
             case Writer():
                 self._say_who_types()
+            case Synced(number):
+                self._tell_news(number)
+
+    def _hear_news(self) -> None:
+        assert self._news is not None
+        told = self._news.receive()
+        if told:
+            self._tell(lambda: self._await_output(told))
+
+    def _await_output(self, told: list[str]) -> None:
+        number = self._watcher.sync()
+        self._untold += [(number, text) for text in told]
+
+    def _tell_news(self, number: int | None = None) -> None:
+        """Those of up to this sync, or all."""
+        due = [one for one in self._untold if number is None or one[0] <= number]
+        self._untold = self._untold[len(due) :]
+        for _, text in due:
+            self._say(text)
 
     def _say_who_types(self) -> None:
         self._told_to_watch = True
         who = show.harmless(self._watcher.writer or "nobody")
-        say(f"you watch: {who} types here. {self._key.name} then t takes the keyboard")
+        self._say(f"you watch: {who} types here. {self._key.name} then t takes the keyboard")
 
     def _write(self, data: bytes) -> None:
+        self._margin.shown(data)
         if self._traces is not None:
             self._traces.shown(data)
         rest = memoryview(data)
@@ -237,7 +283,7 @@ class Window:
         elif wish is Wish.BREAK and console:
             self._say_who_types()
         else:
-            say(f"{self._key.help(self._wishes())}.")
+            self._say(f"{self._key.help(self._wishes())}.")
 
     def _wishes(self) -> list[Wish]:
         """What can be wished here."""
@@ -258,37 +304,45 @@ class Window:
             return
         clients = answer["clients"]
         if not clients:
-            say("no client is connected to the server of this UART")
+            self._say("no client is connected to the server of this UART")
             return
-        say("input goes to whom? Tab completes, Escape leaves it as it is")
+        self._focused = answer["focus"]
+        self._say("input goes to whom? Tab completes, Escape leaves it as it is")
         for client in clients:
             state = ("reading" if client["reading"] else "") + (
                 " (has it)" if client["focus"] else ""
             )
             print(f"  {show.harmless(client['pd'])} {state}".rstrip(), file=sys.stderr)
-        print("to: ", end="", file=sys.stderr, flush=True)
+        self._ask("to: ")
         self._question = Question([client["pd"] for client in clients])
 
     def _answer_question(self, question: Question, data: bytes) -> bytes:
         """Returns what was typed behind the answer."""
-        print(question.feed(data), end="", file=sys.stderr, flush=True)
+        self._ask(question.feed(data))
         if not question.done:
             return b""
         self._question = None
         if question.cancelled or not question.answer:
-            say("left as it is")
+            self._say("left as it is")
         else:
             answer = self._switched(question.answer)
-            if answer is not None:
-                say(f"input goes to {show.harmless(str(answer['focus'] or 'nobody'))}")
+            if answer is not None and answer["focus"] == self._focused:
+                who = show.harmless(str(self._focused or "nobody"))
+                self._say(f"input goes to {who}, as before")
+            # Else the server says it, on the console, to everybody who looks.
         return question.rest
+
+    def _ask(self, text: str) -> None:
+        """A part of a question, or of its answer."""
+        print(text, end="", file=sys.stderr, flush=True)
+        self._margin.shown(text.encode())
 
     def _switched(self, to: str | None) -> dict[str, Any] | None:
         assert self._switch is not None
         try:
             return self._switch(to)
         except HostError as error:
-            say(show.harmless(str(error)))
+            self._say(show.harmless(str(error)))
             return None
 
     def _tell(self, how: Callable[[], None]) -> None:
@@ -296,6 +350,9 @@ class Window:
             how()
         except ConnectionError:
             pass  # the line ended; what it said last is still to be read
+
+    def _say(self, text: str) -> None:
+        say(text, self._margin)
 
     def __enter__(self) -> Self:
         return self
@@ -308,7 +365,7 @@ class Window:
     ) -> None:
         if self._traces is not None:
             try:
-                os.write(self._stdout, self._traces.undo())
+                os.write(self._stdout, self._traces.undo() + self._margin.leave())
             except OSError:
                 pass  # the terminal is gone, or stopped by somebody who shares it
 
@@ -325,6 +382,6 @@ def _watch(selector: selectors.BaseSelector, source: Any, events: int) -> None:
         selector.modify(source, events)
 
 
-def say(text: str) -> None:
+def say(text: str, margin: Margin) -> None:
     """On a line of its own: the system may have stopped in the middle of one."""
-    print(f"\n[caplab] {text}", file=sys.stderr, flush=True)
+    print(f"{margin.note()}[caplab] {text}", file=sys.stderr, flush=True)

@@ -45,9 +45,20 @@ def test_the_input_is_given_to_a_client_by_name(line: LineProcess) -> None:
     with user(line, prelude=SWITCH) as terminal:
         asked(terminal)
         terminal.send("shx\x7f\x15he\tX\x7f\r")
-        terminal.expect_exact("[caplab] input goes to hello")
         terminal.send("typed")
         assert line.typed(5) == b"typed"
+        line.print(b"[serial: input goes to hello]\n")  # as the server tells everybody
+        terminal.expect("input goes to hello")
+        assert "hello" in terminal.before  # as it was typed
+        assert "input" not in terminal.before  # the server says it, and nobody else
+        leave(terminal)
+
+
+def test_who_has_the_input_already_is_said(line: LineProcess) -> None:
+    with user(line, prelude=SWITCH) as terminal:
+        asked(terminal)
+        terminal.send("shell\r")
+        terminal.expect_exact("shell\r\n[caplab] input goes to shell, as before\r\n")
         leave(terminal)
 
 

@@ -3,6 +3,8 @@
 import pytest
 
 from caplab.scripts.cli.screen import LINE_MAX, Screen
+from caplab.scripts.cli.uart_lines import LINE_MAX as WHOLE_MAX
+from caplab.scripts.cli.uart_lines import UartLines
 
 
 def test_a_line_waits_for_its_end_even_inside_a_character(
@@ -59,3 +61,57 @@ def test_the_console_is_plain_where_standard_output_is_no_terminal(
     screen.console(b"\nline\r\n")
     screen.finish()
     assert capfd.readouterr().out == "red\nline\n"
+
+
+def test_of_several_uarts_each_line_is_whole_and_says_whose_it_is(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    screen = Screen(["uart0", "uart1"])
+    screen.console(b"one ha", "uart0")
+    screen.console(b"other\r\nunfin", "uart1")
+    screen.console(b"lf\n\nnext\n", "uart0")
+    assert capfd.readouterr().out == "uart1 | other\nuart0 | one half\nuart0 | \nuart0 | next\n"
+    screen.finish()
+    assert capfd.readouterr().out == "uart1 | unfin\n"
+
+
+def test_a_gap_in_one_of_several_uarts_ends_its_line(capfd: pytest.CaptureFixture[str]) -> None:
+    screen = Screen(["uart0", "uart1"])
+    screen.console(b"before", "uart0")
+    screen.gap("uart0", 7)
+    screen.console(b"after\n", "uart0")
+    shown = capfd.readouterr()
+    assert shown.out == "uart0 | before\nuart0 | after\n"
+    assert shown.err == "caplab: 7 bytes of uart0 came too fast to be shown\n"
+
+
+def test_the_only_uart_is_shown_as_it_is(capfd: pytest.CaptureFixture[str]) -> None:
+    screen = Screen(["uart0"])
+    screen.console(b"prompt> ", "uart0")
+    assert capfd.readouterr().out == "prompt> "
+
+
+def test_a_colour_stays_its_own_uart_s() -> None:
+    lines = UartLines("uart0", plain=False)
+    red, sober = b"\x1b[31m", b"\x1b[0m"
+    assert lines.feed(red + b"one\ntw") == b"uart0 | " + red + b"one" + sober + b"\n"
+    assert lines.feed(b"o\n") == b"uart0 | " + red + b"two" + sober + b"\n"
+    assert lines.feed(sober + b"three\n" + sober) == b"uart0 | " + sober + b"three\n"
+    assert lines.flush() == b""
+
+
+def test_a_line_that_is_begun_anew_begins_with_its_name_and_an_endless_one_is_cut() -> None:
+    lines = UartLines("uart0", plain=False)
+    assert lines.feed(b"10 %\r20 %\r\r\n") == b"uart0 | 10 %\ruart0 | 20 %\n"
+    shown = lines.feed(b"x" * (WHOLE_MAX + 1))
+    assert shown == b"uart0 | " + b"x" * WHOLE_MAX + b"\n"
+    assert lines.flush() == b"uart0 | x\n"
+
+
+def test_what_a_dead_pd_left_unfinished_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    screen = Screen()
+    screen.printed("one", b"its last words")
+    screen.printed("two", b"more to come")
+    screen.complete("one")
+    screen.complete("one")
+    assert capfd.readouterr().err == "one | its last words\n"

@@ -17,6 +17,7 @@ from caplab.kernel.host.watcher import (
     Event,
     InputLost,
     Output,
+    Synced,
     Watcher,
     Writer,
 )
@@ -210,6 +211,24 @@ def test_a_line_says_what_it_has_done_and_what_is_lost(line: LineProcess) -> Non
             "input_dropped": 0,
             "unlogged": 0,
         }
+
+
+def test_a_client_is_told_when_it_has_all_that_had_been_printed(line: LineProcess) -> None:
+    text = b"line\n" * 20_000
+    with Watcher(line.socket, mode="watch") as watcher:
+        with line.stopped():
+            numbers = [watcher.sync(), watcher.sync()]
+            line.print(text)  # the question is there first, and the line reads it first
+        seen, heard = b"", 0
+        while heard < numbers[-1]:
+            assert select.select([watcher], [], [], PATIENCE)[0]
+            for event in watcher.receive():
+                if isinstance(event, Synced):
+                    heard = event.number
+                else:
+                    assert isinstance(event, Output)
+                    seen += event.data
+        assert seen == text
 
 
 def test_a_client_that_asks_and_never_reads_is_bounded(line: LineProcess) -> None:

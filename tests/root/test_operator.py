@@ -102,6 +102,7 @@ def test_a_row_says_who_it_is_and_what_it_did() -> None:
         "caps": 6,
         "confinement": "none",
         "debug": False,
+        "drives": [],
         "tcbs": [{"tcb": "app", "state": "running", "reason": ""}],
     }
 

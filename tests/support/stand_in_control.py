@@ -78,6 +78,11 @@ class StandIn:
             connection.sendall("".join(said).encode())
             connection.close()
 
+    def announce(self, **event: Any) -> None:
+        """Tell every `watch` that has been asked for."""
+        for connection in self._watching:
+            connection.sendall(json.dumps({"event": event}).encode() + b"\n")
+
     def hang_up(self) -> None:
         """End every `watch`, as a system does that ends."""
         for connection in self._watching:

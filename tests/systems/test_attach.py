@@ -173,6 +173,33 @@ def test_a_pd_killed_under_its_debugger_gives_the_terminal_back(
         assert "thinker has ended: killed" in ended.stderr
 
 
+def test_the_debugger_of_a_pd_that_is_restarted_is_the_next_generation_s(
+    tmp_path: Path, terminal: Callable[..., pexpect.spawn]
+) -> None:
+    again = "debug: true\n    restart: {policy: on-failure, backoff: 0.01, max: 1}"
+    with caplab.System(manifest(tmp_path, debug=again)) as system:
+        debugger = terminal("attach", "thinker")
+        debugger.expect(PROMPT)
+        asked(debugger, "total = 100")
+        debugger.send("half")
+        debugger.expect("half")
+        system.kill("thinker")
+        why = "thinker was killed: SIGKILL by operator"
+        debugger.expect_exact(f"\r\n[caplab] thinker has ended and is restarted: {why}")
+        debugger.expect("thinker/gen1 has started\r\n.*thinker on /dev/pts")
+        debugger.expect(PROMPT)
+        assert "(0, 0)" in asked(debugger, "p number, total")
+        system.kill("thinker")
+        debugger.expect("thinker has ended and is not restarted: thinker/gen1 was killed")
+        assert left(debugger) == 0
+        system.restart("thinker")
+        debugger = terminal("attach", "thinker")
+        debugger.expect(PROMPT)
+        system.down()
+        debugger.expect("thinker has ended, and the system with it")
+        assert left(debugger) == 0
+
+
 def stty(shell: pexpect.spawn) -> str:
     shell.sendline("stty -a")
     shell.expect("sh> ")

@@ -121,8 +121,16 @@ def test_a_console_stays_attached_while_its_driver_dies_and_comes_back(manifest:
         terminal.expect("<24 x 80>")
         for generation in (1, 2):
             system.kill("driver")
-            terminal.expect(f"generation {generation} drives uart0")
-            terminal.expect("<24 x 80>")  # a new driver is told, too
+            dead = f"driver/gen{generation - 1}"
+            terminal.expect_exact(f"[caplab] the driver of uart0 has died ({dead})\r\n")
+            # What the new one prints may be there before or after the note; it is told, too.
+            wanted = [
+                f"[caplab] driver/gen{generation} drives uart0\r\n",
+                f"generation {generation} drives uart0",
+                "<24 x 80>",
+            ]
+            while wanted:
+                wanted.pop(terminal.expect_exact(wanted))
             terminal.send(f"key {generation}")
             terminal.expect(f"<b'key {generation}'>")
         terminal.send(ESC + "b")
@@ -132,6 +140,13 @@ def test_a_console_stays_attached_while_its_driver_dies_and_comes_back(manifest:
         terminal.expect("generation 0 drives uart1")
         terminal.send("x")
         terminal.expect("<b'x'>")
+        system.kill("other")
+        terminal.expect(r"the driver of uart1 has died \(other/gen0\) and is not restarted")
+        terminal.send(ESC + "nn")
+        terminal.expect("uart0 on")
+        terminal.send(ESC + "n")
+        terminal.expect("uart1 on")
+        terminal.expect(r"the driver of uart1 has died \(other/gen0\)")  # who comes late is told
         terminal.send(ESC + "n")
         terminal.expect("generation 2 drives uart0")
         terminal.send(ESC + "q")
@@ -147,7 +162,12 @@ def test_a_console_stays_attached_while_the_serial_server_is_started_anew(
         at_a_terminal([*CAPLAB, "console"]) as terminal,
     ):
         terminal.expect("caplab> ")
+        terminal.send("half")
+        terminal.expect("half")
         system.kill("serial")
+        terminal.expect_exact("\r\n[caplab] the driver of uart0 has died (serial/gen0)\r\n")
+        assert terminal.before == ""
+        terminal.expect("serial/gen1 drives uart0")
         terminal.expect("This is a PD.*caplab> ")
         terminal.send("echo still here\r")
         terminal.expect(r"still here\r+\n.*still here")
@@ -235,6 +255,7 @@ def test_the_input_goes_to_whom_the_user_names(tmp_path: Path, runtime_dir: Path
             terminal.expect("input goes to one")
             terminal.send("second\r")
             terminal.expect("one got second")
+            assert "input goes" not in terminal.before  # once is enough
             terminal.send(ESC + "sthree\r")
             terminal.expect("no PD `three`")
             terminal.send(ESC + "q")
