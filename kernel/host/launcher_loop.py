@@ -142,7 +142,10 @@ class Launcher:
             for drain in list(self._drains):
                 for _ in range(drain.chunks):
                     self._read(drain)
-            self._channel.send(msgpack.packb({"drained": message["drain"]}))
+            try:
+                self._channel.send(msgpack.packb({"drained": message["drain"]}))
+            except OSError:
+                pass  # it has ended meanwhile
             return
         name = message.get("log", "?")
         for descriptor in descriptors:

@@ -144,8 +144,7 @@ class Window:
             | (selectors.EVENT_WRITE if unsent else 0),
         )
         if self._news is not None:
-            open_ = not self._question and not self._news.ended
-            _watch(selector, self._news, selectors.EVENT_READ if open_ else 0)
+            _watch(selector, self._news, 0 if self._news.ended else selectors.EVENT_READ)
         heard = self._hearing and unsent < UNSENT_MAX
         _watch(selector, self._stdin, selectors.EVENT_READ if heard else 0)
 

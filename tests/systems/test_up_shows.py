@@ -10,12 +10,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import pytest
 
+from caplab.kernel.boot.control import readable
 from caplab.kernel.boot.running import Running
 from caplab.kernel.host import rundir
 from caplab.kernel.host.errors import HostError
 
 PATIENCE = 30.0
+NOTHING = "nothing is left behind: no process, segment, socket or file"
+MOMENT = 0.3
+"""Seconds in which an end would be told, did it not wait; much less than it waits at most."""
 LATE = """
 from caplab import PeerDied
 from caplab.servers.serial import Serial
@@ -56,7 +61,7 @@ pds:
 
 
 @contextmanager
-def up(folder: Path, manifest: str, **programs: str) -> Iterator[subprocess.Popen[str]]:
+def up(folder: Path, manifest: str, **programs: str) -> Iterator[subprocess.Popen[bytes]]:
     """`caplab up`, with standard output and error in one pipe."""
     for name, program in programs.items():
         (folder / f"{name}.py").write_text(program)
@@ -67,7 +72,6 @@ def up(folder: Path, manifest: str, **programs: str) -> Iterator[subprocess.Pope
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
     ) as process:
         try:
             yield process
@@ -98,15 +102,26 @@ def line_of(system: Running, uart: str) -> int:
     raise AssertionError(f"nobody keeps {log}")
 
 
+def heard(process: subprocess.Popen[bytes], seconds: float = PATIENCE) -> str:
+    """What it says within this time, or until it ends."""
+    assert process.stdout is not None
+    end = time.monotonic() + seconds
+    said = b""
+    while readable(process.stdout, max(0.0, end - time.monotonic())):
+        data = os.read(process.stdout.fileno(), 65536)
+        if not data:
+            break
+        said += data
+    return said.decode()
+
+
 @contextmanager
-def stopped(*pids: int) -> Iterator[None]:
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+def stopped(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+        os.kill(pid, signal.SIGCONT)
 
 
 def until(system: Running, pd: str, state: str, reason: str = "") -> None:
@@ -115,17 +130,21 @@ def until(system: Running, pd: str, state: str, reason: str = "") -> None:
         assert time.monotonic() < end, row
 
 
-def test_the_last_words_of_a_pd_are_shown_before_its_end_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("slow", ["line", "launcher"])
+def test_the_last_words_of_a_pd_are_shown_before_its_end_is_told(tmp_path: Path, slow: str) -> None:
     with up(tmp_path, LAST_WORDS, late=LATE, gate=GATE) as process:
         system = running("last-words")
         until(system, "late", "waiting", "reply from gate")
         launcher = rundir.read_info(system.run_dir)["launcher_pid"]
-        with stopped(line_of(system, "uart0"), launcher):
+        with stopped(line_of(system, "uart0") if slow == "line" else launcher):
             system.kill("gate")
             until(system, "late", "exited")
-        assert process.stdout is not None
-        shown = process.stdout.read().splitlines()
+            early = heard(process, MOMENT)
+            assert "late exited" not in early
+        shown = (early + heard(process)).splitlines()
         assert process.wait(PATIENCE) == 1  # the gate was killed
+    assert NOTHING in shown[-1]
+    assert not [line for line in shown if "[system-failed]" in line]
     ended = shown.index("caplab: late exited")
     assert set(shown[:ended]) >= {
         "late | said by itself",
@@ -139,8 +158,7 @@ def test_lines_of_several_uarts_say_whose_they_are_and_pds_that_come_back_that_t
     tmp_path: Path,
 ) -> None:
     with up(tmp_path, SEVERAL, brief="def main(env):\n    env.exit(1)\n") as process:
-        assert process.stdout is not None
-        shown = process.stdout.read().splitlines()
+        shown = heard(process).splitlines()
         process.wait(PATIENCE)
     for line in ("uart0 | Hello world from world.", "uart1 | Hello world from you."):
         assert shown.count(line) == 3
