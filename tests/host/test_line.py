@@ -49,6 +49,7 @@ def test_a_line_says_where_it_can_be_reached(line: LineProcess) -> None:
     }
     assert stat.S_ISCHR(os.stat(line.tty).st_mode)
     assert stat.S_IMODE(os.stat(line.socket).st_mode) == 0o600
+    assert stat.S_IMODE(line.folder.stat().st_mode) == 0o700
 
 
 def test_every_reader_sees_everything_in_order(line: LineProcess) -> None:
@@ -327,6 +328,29 @@ def test_a_line_that_cannot_start_says_why_and_leaves_nothing(
     assert line.status["ready"] is False
     assert "uart0" in line.status["error"]
     blocked.unlink()
+
+
+def test_a_line_whose_socket_cannot_be_made_leaves_no_link(
+    baseline: None, runtime_dir: Path
+) -> None:
+    with LineProcess(runtime_dir / ("u" * 100)) as line:
+        assert line.process.wait(PATIENCE) == 1
+        assert "too long" in line.status["error"]
+        assert line.left() == ["console.log"]
+
+
+def test_what_a_line_that_was_killed_left_does_not_keep_the_next_from_starting(
+    baseline: None, runtime_dir: Path
+) -> None:
+    folder = runtime_dir / "uart0"
+    folder.mkdir()
+    for name in ("tty", ".tty.new"):
+        (folder / name).symlink_to("/dev/pts/99999")
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(folder / "socket"))
+    with running_line(folder) as line:
+        assert os.readlink(folder / "tty") == line.tty
+        Watcher(line.socket).close()
 
 
 def test_a_full_disk_costs_the_log_and_nothing_else(baseline: None, runtime_dir: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from caplab.kernel.host import console_wire
 from caplab.kernel.host.console_wire import DATA, JSON, encode, encode_json
-from caplab.kernel.host.line_clients import SEATS
+from caplab.kernel.host.interest import Interests
+from caplab.kernel.host.line_clients import SEATS, Clients, Console
 from caplab.kernel.host.watcher import (
     ConsoleError,
     Event,
@@ -38,6 +39,19 @@ def test_a_client_may_leave_in_the_moment_it_is_printed_to(line: LineProcess) ->
             leaver.close()  # which the line finds twice: when it sends, and as an event
         stays.expect("output\n")
         assert line.dropped() == 7
+
+
+def test_the_holder_of_the_keyboard_and_the_next_may_leave_in_that_moment(
+    line: LineProcess,
+) -> None:
+    with Watcher(line.socket) as stays:
+        leavers = [Watcher(line.socket, mode="console") for _ in range(3)]
+        with line.stopped():
+            line.print(b"output\n")
+            for leaver in leavers:
+                leaver.close()
+        stays.expect("output\n")
+        assert stays.status()["consoles"] == 1
 
 
 def test_clients_that_come_and_go_leave_no_descriptor(line: LineProcess) -> None:
@@ -85,6 +99,7 @@ def test_there_are_seats_for_many_and_the_next_one_is_told(line: LineProcess) ->
         encode_json({"mode": "console", "size": [24]}),
         encode_json({"mode": "console"}) + encode_json({"size": [-1, 80]}),
         encode_json({"mode": "script"}) + encode_json({"take": True}),
+        encode_json({"mode": "script"}) + encode_json({"size": [24, 80]}),
         encode_json({"mode": "watch"}) + encode_json({"break": True}),
     ],
 )
@@ -130,6 +145,7 @@ def test_one_console_types_and_the_others_watch(line: LineProcess) -> None:
         with Watcher(line.socket, mode="console", who="two") as two:
             assert (two.writing, two.writer) == (False, "one")
             two.send(b"not typed")
+            two.send_break()
             assert told(two) == [InputLost(9)]
             one.send(b"typed")
             assert line.typed(5) == b"typed"
@@ -165,6 +181,15 @@ def test_the_keyboard_of_a_console_that_breaks_a_rule_is_the_next_one_s(line: Li
         assert waits.status()["consoles"] == 1
         waits.send(b"typed")
         assert line.typed(5) == b"typed"
+
+
+def test_who_loses_the_keyboard_is_told_without_asking(line: LineProcess) -> None:
+    with (
+        Watcher(line.socket, mode="console", who="one") as one,
+        Watcher(line.socket, mode="console", who="two", take=True),
+    ):
+        assert select.select([one], [], [], PATIENCE)[0]
+        assert one.receive() == [Writer("two", you=False)]
 
 
 def test_a_script_types_whoever_has_the_keyboard(line: LineProcess) -> None:
@@ -257,3 +282,22 @@ def test_a_client_that_says_nothing_gets_nothing_and_disturbs_nobody(line: LineP
         silent.setblocking(False)
         with pytest.raises(BlockingIOError):
             silent.recv(1)
+
+
+def test_clients_that_have_been_told_everything_wake_nobody(tmp_path: Path) -> None:
+    interests = Interests()
+    with socket.socket(socket.AF_UNIX) as door, socket.socket(socket.AF_UNIX) as client:
+        door.bind(str(tmp_path / "socket"))
+        door.listen()
+        client.connect(str(tmp_path / "socket"))
+        console = Console("uart0", len, lambda: None, lambda size: None, dict)
+        clients = Clients(console, door, interests)
+        interests.turn(0)
+        client.sendall(encode_json({"mode": "watch"}))
+        interests.turn(PATIENCE)
+        clients.show(b"output")
+        assert not clients.behind
+        assert interests._selector.select(0) == []
+        clients.shut()
+        clients.close()
+        interests.close()
