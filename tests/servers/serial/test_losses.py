@@ -120,6 +120,24 @@ def test_a_server_that_died_between_printing_and_saying_so_prints_that_share_twi
     out.disconnect()
 
 
+def test_of_input_a_server_that_dies_loses_what_it_had_taken_and_no_more(
+    system: ThreadedSystem, uart: Uart
+) -> None:
+    out = connect(system, "call")
+    hand = Hand(system, "a")
+    waiting = hand.begin(lambda env: out.read_line("> "))
+    uart.type(b"begun, ")
+    uart.expect(b"begun, ")
+    system.operate(op="kill", pd="serial")
+    with pytest.raises(PeerDied):
+        waiting.result(PATIENCE)
+    uart.type(b"typed meanwhile\r")
+    system.operate(op="restart", pd="serial")
+    ready(system)
+    hand.do(lambda env: out.reconnect())
+    assert hand.do(lambda env: out.read_line("> ")) == "typed meanwhile"
+
+
 def test_parting_from_a_dead_server_with_text_unsent_is_an_error(system: ThreadedSystem) -> None:
     out = connect(system, "write-back")
     out.write("lost")
