@@ -10,7 +10,8 @@ import struct
 from caplab.kernel.abi import MARK, MARK_BREAK, MARK_SIZE
 
 KEPT = 64 * 1024
-"""Bytes that wait for a driver beyond what the cable itself holds, about 200 KiB."""
+"""Bytes that wait for a driver beyond what the cable itself holds: for Linux counts a socket's
+messages and not just their bytes, some hundred keys or up to 300 KiB of what is pasted."""
 PATIENCE = 1.0
 """Seconds for which typing is held back for a driver that takes nothing."""
 
