@@ -290,7 +290,7 @@ def test_clients_that_have_been_told_everything_wake_nobody(tmp_path: Path) -> N
         door.bind(str(tmp_path / "socket"))
         door.listen()
         client.connect(str(tmp_path / "socket"))
-        console = Console("uart0", len, lambda: None, lambda size: None, dict)
+        console = Console("uart0", len, lambda: None, lambda _: None, dict, lambda: None)
         clients = Clients(console, door, interests)
         interests.turn(0)
         client.sendall(encode_json({"mode": "watch"}))
