@@ -1,6 +1,7 @@
 """`console.log`: every byte of a console, in order, in files of a size that no disk minds."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 LOG_MAX = 4 << 20
@@ -81,7 +82,8 @@ class ConsoleLog:
                 if self._old(number).exists():
                     self._old(number).replace(self._old(number + 1))
             self._old(1).unlink(missing_ok=True)
-            os.link(self.path, self._old(1))
+            with suppress(FileNotFoundError):  # somebody has removed it
+                os.link(self.path, self._old(1))
             fresh.replace(self.path)
         except OSError:
             os.close(following)

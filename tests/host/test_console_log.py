@@ -87,6 +87,17 @@ def test_half_a_note_is_not_left_on_a_disk_that_is_full_again(tmp_path: Path) ->
     assert (kept(tmp_path), log.unlogged) == ([b"ab"], 6)
 
 
+def test_a_log_that_somebody_has_removed_is_there_again_after_a_file_s_length(
+    tmp_path: Path,
+) -> None:
+    log = ConsoleLog(tmp_path, LIMIT)
+    log.add(b"a" * (LIMIT + 10))
+    (tmp_path / "console.log").unlink()
+    log.add(b"b" * (LIMIT - 10) + b"c")
+    assert kept(tmp_path) == [b"a" * LIMIT, b"c"]
+    log.close()
+
+
 def test_a_log_whose_folder_is_gone_goes_on(tmp_path: Path) -> None:
     folder = tmp_path / "uart0"
     folder.mkdir()
