@@ -1,9 +1,11 @@
 """`console.log`: every byte, in order, over as many files as are kept, whatever the disk says."""
 
+import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -61,7 +63,23 @@ def test_a_log_that_is_there_already_goes_on(tmp_path: Path) -> None:
         log = ConsoleLog(tmp_path, LIMIT)
         log.add(part)
         log.close()
-    assert b"".join(kept(tmp_path)) == stream(60)
+    files = kept(tmp_path)
+    assert b"".join(files) == stream(60)
+    assert [len(file) for file in files[:-1]] == [LIMIT]
+
+
+def test_a_console_has_four_files_of_four_mebibytes_and_its_owner_alone_reads_them(
+    tmp_path: Path,
+) -> None:
+    log = ConsoleLog(tmp_path)
+    descriptors = len(os.listdir("/proc/self/fd"))
+    for number in range(6):
+        log.add(bytes([number]) * (4 << 20))
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+    log.close()
+    assert [file[:1] for file in kept(tmp_path)] == [b"\2", b"\3", b"\4", b"\5"]
+    found = {(path.stat().st_size, path.stat().st_mode & 0o777) for path in tmp_path.iterdir()}
+    assert found == {(4 << 20, 0o600)}
 
 
 def test_what_a_full_disk_refuses_is_counted_and_its_place_marked(tmp_path: Path) -> None:
@@ -107,3 +125,38 @@ def test_a_log_whose_folder_is_gone_goes_on(tmp_path: Path) -> None:
     log.add(stream(200))
     log.close()
     assert not folder.exists()
+
+
+def test_there_is_a_log_at_every_moment_of_its_rotation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = os.replace
+
+    def replaced(*names: Any) -> None:
+        replace(*names)
+        assert (tmp_path / "console.log").exists()
+
+    monkeypatch.setattr(os, "replace", replaced)
+    log = ConsoleLog(tmp_path, LIMIT)
+    log.add(stream(200))
+    log.close()
+    assert len(kept(tmp_path)) > 2
+
+
+def test_a_log_that_cannot_be_rotated_grows_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any) -> None:
+        raise PermissionError
+
+    log = ConsoleLog(tmp_path, LIMIT)
+    monkeypatch.setattr(os, "link", refused)
+    descriptors = len(os.listdir("/proc/self/fd"))
+    log.add(stream(200))
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert [path.name for path in tmp_path.iterdir()] == ["console.log"]
+    monkeypatch.undo()
+    log.add(stream(20, 200))
+    log.close()
+    assert (b"".join(kept(tmp_path)), log.unlogged) == (stream(220), 0)
+    assert len(kept(tmp_path)) == 2

@@ -97,6 +97,7 @@ def test_there_are_seats_for_many_and_the_next_one_is_told(line: LineProcess) ->
         encode_json({"mode": "watch"}) + encode(DATA, b"input of a watcher"),
         encode_json({"mode": "console"}) + encode_json({"mode": "watch"}),
         encode_json({"mode": "console", "size": [24]}),
+        encode_json({"mode": "console", "size": [24, 1 << 16]}),
         encode_json({"mode": "console"}) + encode_json({"size": [-1, 80]}),
         encode_json({"mode": "script"}) + encode_json({"take": True}),
         encode_json({"mode": "script"}) + encode_json({"size": [24, 80]}),
@@ -193,11 +194,15 @@ def test_who_loses_the_keyboard_is_told_without_asking(line: LineProcess) -> Non
 
 
 def test_a_script_types_whoever_has_the_keyboard(line: LineProcess) -> None:
-    with Watcher(line.socket, mode="console", who="one") as one, Watcher(line.socket) as script:
+    with (
+        Watcher(line.socket, mode="console", who="one" * 100) as one,
+        Watcher(line.socket) as script,
+    ):
         script.send(b"script")
         one.send(b"one")
         assert sorted(line.typed(9)) == sorted(b"scriptone")
         assert told(one) == told(script) == []
+        assert script.status()["writer"] == name[:80]
 
 
 def test_the_window_of_who_has_the_keyboard_counts(line: LineProcess) -> None:

@@ -106,8 +106,10 @@ def test_lines_are_up_when_the_last_one_has_said_so(bench: Bench) -> None:
     assert not bench.lines.up
     bench.say(0, UP)
     assert not bench.lines.up
+    descriptors = len(os.listdir("/proc/self/fd"))
     bench.say(1, UP)
     bench.said = (0, 1)
+    assert len(os.listdir("/proc/self/fd")) == descriptors - 2  # both ends of its status pipe
     assert bench.lines.up
     assert bench.changes == 2
     assert bench.lines.describe()[0] == {
@@ -192,14 +194,32 @@ def test_who_has_not_ended_is_killed_and_counted(bench: Bench) -> None:
     pid = os.fork()
     if pid == 0:
         signal.pause()
-    bench.lines.started(0, os.pidfd_open(pid))
+    pidfd = os.pidfd_open(pid)
+    bench.lines.started(0, pidfd)
     assert bench.lines.kill_all() == 1
     _, status = os.waitpid(pid, 0)
     assert os.WTERMSIG(status) == signal.SIGKILL
+    assert bench.lines.kill_all() == 1  # which finds nobody any more
+    changes = bench.changes
     bench.lines.exited(0)
+    assert bench.changes == changes + 1
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(pidfd)
     assert bench.lines.ended == ["uart0"]
     assert not bench.lines.all_ended
     assert bench.lines.kill_all() == 0
+
+
+def test_a_line_is_told_that_a_driver_starts(bench: Bench) -> None:
+    up(bench, "uart0")
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGWINCH])
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if signal.sigtimedwait([signal.SIGWINCH], 5.0) else 1)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGWINCH])
+    bench.lines.started(0, os.pidfd_open(pid))
+    bench.lines.register("uart0")
+    assert os.waitpid(pid, 0)[1] == 0
 
 
 def test_the_terminal_of_a_debug_pd_is_a_pty_whose_line_ends_with_the_pd(bench: Bench) -> None:
@@ -222,7 +242,10 @@ def test_the_terminal_of_a_debug_pd_is_a_pty_whose_line_ends_with_the_pd(bench: 
     bench.ends[1].send(b"answer\n")
     assert os.read(slave, 100) == b"answer\n"
     bench.lines.unplug(7)
+    bench.lines.unplug(7)
     assert bench.lines.expected_to_end(1)
+    bench.lines.exited(1)
+    assert bench.lines.ended == []
     bench.ends[1].recv(100)  # what was echoed
     with pytest.raises(OSError, match="Input/output"):
         bench.ends[1].recv(100)

@@ -43,3 +43,9 @@ def test_the_replay_is_the_end_of_the_stream_from_a_line_on(
     fitting = [i for i in lines if len(stream) - i <= limit]
     start = fitting[0] if fitting else max(0, len(stream) - limit)
     assert scrollback(limit, *chunks) == stream[start:]
+
+
+def test_as_much_is_kept_as_the_documentation_says() -> None:
+    ring = Scrollback()
+    ring.add(b"line\n" * 20_000)
+    assert 64 * 1024 - 5 < len(ring.replay()) <= 64 * 1024
