@@ -229,7 +229,7 @@ class Serial:
 
         The server shows `prompt` (of the attribute, if not given) when the input is this client's,
         and edits the line as a terminal does, with a history of its own. Without `echo` nothing is
-        shown of it. What is typed early is kept, up to 4096 bytes.
+        shown of it, later neither. What is typed early is kept, up to 4096 bytes.
 
         Errors: IpcTimeout (what was typed stays for the next read), TooLong (a prompt of over 928
         bytes), ReadReplaced, NotConnected, LineDown

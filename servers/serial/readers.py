@@ -47,6 +47,8 @@ class Seat:
         self.name = name
         self.typed = bytearray()
         self.editor = LineEditor()
+        self.hidden = False
+        """Its line is one that is not shown, such as a password."""
         self.done: Got | None = None
         """Finished, and not delivered yet."""
         self.news: list[End] = []
@@ -85,6 +87,7 @@ class Input:
         if seat is not None and self.focused == badge:
             self.focused = self._served = None
             self._screen.abandon()
+            self._forget_hidden(seat)
             _inherit(self._nobodys, seat)
             self._pass_on()
             self._tell_heir()
@@ -208,6 +211,12 @@ class Input:
             self.dropped += count
             self._untold += count
 
+    def _forget_hidden(self, seat: Seat) -> None:
+        """What was typed where nothing was shown must not be shown, nor given to another."""
+        if seat.hidden:
+            self._lose(len(seat.editor.take()) + len(seat.done.text if seat.done else b""))
+            seat.hidden, seat.done = False, None
+
     def _tell_lost(self) -> None:
         if self._untold:
             self._screen.note(f"{self._untold} bytes that were typed were dropped")
@@ -265,6 +274,9 @@ class Input:
 
     def _edit(self, reader: Reader, seat: Seat) -> None:
         editor, echo = seat.editor, not reader.mode & Mode.SILENT
+        if echo:
+            self._forget_hidden(seat)
+        seat.hidden = not echo
         if self._served != (reader.badge, reader.prompt):
             self._served = (reader.badge, reader.prompt)
             self._screen.turn(reader.badge, reader.prompt + editor.shown(echo))

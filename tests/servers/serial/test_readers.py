@@ -1,5 +1,7 @@
 """Input: whose it is, what is kept of it, and that no line is lost with a reader."""
 
+import pytest
+
 from caplab.servers.serial.protocol import End
 from caplab.servers.serial.readers import WAITED_FOR, Got, Input
 from caplab.servers.serial.screen import Screen
@@ -168,6 +170,36 @@ def test_nothing_is_shown_of_a_silent_line_and_it_is_in_no_history() -> None:
     desk.ask(2, b"$ ")
     desk.typed(b"\x1b[A\r")
     assert desk.take() == (2, b"", End.DATA)
+
+
+@pytest.mark.parametrize("typed", [b"secr", b"secret\r"])
+def test_a_silent_line_of_a_client_that_died_is_not_the_next_ones(typed: bytes) -> None:
+    desk = Desk()
+    desk.ask(2, b"password: ", SILENT)
+    desk.ask(3, b"$ ")
+    desk.typed(typed)
+    desk.step()
+    desk.input.leave(2)
+    desk.typed(b"ls\r")
+    assert desk.take() == (3, b"ls", End.DATA)
+    assert b"sec" not in desk.shown()
+    assert desk.input.dropped == len(typed.rstrip())
+
+
+def test_a_line_begun_silently_is_not_shown_with_the_next_question() -> None:
+    desk = Desk()
+    desk.ask(2, b"password: ", SILENT)
+    desk.typed(b"secr")
+    desk.step()
+    desk.ask(2, b"password: ", SILENT)  # the same again: it goes on
+    desk.typed(b"e")
+    desk.step()
+    desk.ask(2, b"name: ")
+    desk.step()
+    desk.typed(b"me\r")
+    assert desk.take() == (2, b"me", End.DATA)
+    assert b"sec" not in desk.shown()
+    assert desk.input.dropped == len(b"secre")
 
 
 def test_a_raw_reader_gets_bytes_as_they_come_and_nothing_is_shown() -> None:
