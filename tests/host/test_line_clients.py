@@ -202,7 +202,7 @@ def test_a_script_types_whoever_has_the_keyboard(line: LineProcess) -> None:
         one.send(b"one")
         assert sorted(line.typed(9)) == sorted(b"scriptone")
         assert told(one) == told(script) == []
-        assert script.status()["writer"] == name[:80]
+        assert script.status()["writer"] == ("one" * 100)[:80]
 
 
 def test_the_window_of_who_has_the_keyboard_counts(line: LineProcess) -> None:
