@@ -205,7 +205,7 @@ def _characters(text: bytes) -> list[bytes]:
 
 def _shown(character: bytes) -> bytes:
     byte = character[0]
-    return b"^%c" % (byte ^ 0x40) if byte < 0x20 else character
+    return b"^%c" % (byte ^ 0x40) + character[1:] if byte < 0x20 else character
 
 
 def _width(characters: list[bytes]) -> int:

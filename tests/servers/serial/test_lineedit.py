@@ -68,6 +68,13 @@ def test_a_letter_is_moved_over_and_erased_with_what_stands_on_top_of_it(letter:
         assert editor.feed(b"\r").line == b"ab"
 
 
+def test_an_accent_may_stand_on_what_is_shown_for_a_control_byte() -> None:
+    editor = LineEditor()
+    editor.feed("\x14\u0301".encode())
+    assert editor.shown() == "^T\u0301".encode()
+    assert editor.feed(b"\x7f").echo == b"\b \b" * 2
+
+
 def test_an_accent_that_has_no_letter_is_erased_like_one() -> None:
     assert typed("\u0301\x7fa\r".encode())[1] == b"a"
     assert typed("\u0301\x08\x08\r".encode())[1] == b""
