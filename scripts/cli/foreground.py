@@ -18,6 +18,7 @@ from caplab.kernel.boot.launch import KNOCK, Launched
 from caplab.kernel.boot.running import Running, pidfd
 from caplab.kernel.host.errors import HostError, NotRunning, SystemFailed
 from caplab.kernel.host.watcher import ConsoleError, Lost, Output, Synced, Watcher
+from caplab.scripts.cli.bulletin import Bulletin
 from caplab.scripts.cli.obituary import ENDED, full_name, obituary
 from caplab.scripts.cli.reports import Reports
 from caplab.scripts.cli.screen import Screen
@@ -57,6 +58,8 @@ class Foreground:
         self._selector.register(launched, selectors.EVENT_READ, self._on_launcher)
         self._watchers: list[Watcher] = []
         self._reports = Reports(self._ask_for_the_rest)
+        self.bulletin = Bulletin()
+        """Where PDs' ends and the like are told, for as long as somebody looks at it."""
         self._at_breakpoints: set[str] = set()
         self._patient = False
         self._kernel: int | None = None
@@ -107,6 +110,7 @@ class Foreground:
 
     def close(self) -> None:
         """Once no signal can arrive on `orders` any more."""
+        self.bulletin.close()
         for descriptor in (self._kernel, self._ordered, self.orders):
             if descriptor is not None:
                 os.close(descriptor)
@@ -235,7 +239,7 @@ class Foreground:
         event = message.get("event", {})
         self._mind_breakpoints(event)
         if event.get("state") == "starting" and event.get("generation"):
-            self._reports.add(partial(self._screen.say, f"{full_name(event)} has started"))
+            self._reports.add(partial(self._tell, f"{full_name(event)} has started"))
         if event.get("state") not in ENDED:
             return
         code = event.get("exit_code")
@@ -247,7 +251,11 @@ class Foreground:
 
     def _bury(self, event: dict[str, Any]) -> None:
         self._screen.complete(event["pd"])
-        self._screen.say(obituary(event))
+        self._tell(obituary(event))
+
+    def _tell(self, text: str) -> None:
+        if not self.bulletin.post(text):
+            self._screen.say(text)
 
     def _ask_for_the_rest(self, number: int) -> dict[Hashable, int]:
         """Ask all who bring what PDs print to say when they have brought it."""
@@ -272,7 +280,7 @@ class Foreground:
         if event.get("state") == "waiting":
             self._at_breakpoints.add(event["pd"])
             waits = f"{event['pd']} is {event['reason']}"
-            self._reports.add(partial(self._screen.say, waits))
+            self._reports.add(partial(self._tell, waits))
         else:
             self._at_breakpoints.discard(event.get("pd", ""))
 

@@ -19,12 +19,12 @@ from caplab.kernel.host import rundir
 from caplab.kernel.host.errors import RequestRefused
 from caplab.scripts.cli import confinement, show
 from caplab.scripts.cli.attach import checked
+from caplab.scripts.cli.bulletin import Bulletin
 from caplab.scripts.cli.check import default
 from caplab.scripts.cli.console import Ending, attach, tour
 from caplab.scripts.cli.farewell import farewell
 from caplab.scripts.cli.foreground import LEAVE, Foreground
 from caplab.scripts.cli.ls import tell_cleared
-from caplab.scripts.cli.margin import Margin
 from caplab.scripts.cli.options import EscapeOption
 from caplab.scripts.cli.screen import Screen
 
@@ -158,7 +158,7 @@ def attended(
     thread.start()
     try:
         running = Running(launched.name, launched.run_dir)
-        ending = joined(thread, running, uarts, escape, screen.margin)
+        ending = joined(thread, session.bulletin, running, uarts, escape, screen)
         if ending not in (None, Ending.SYSTEM_ENDED):
             session.order(LEAVE)
     except KeyboardInterrupt:  # only where standard input is no terminal
@@ -173,27 +173,35 @@ def attended(
 
 def joined(
     session: threading.Thread,
+    bulletin: Bulletin,
     running: Running,
     uarts: Sequence[str],
     escape: str,
-    margin: Margin,
+    screen: Screen,
 ) -> Ending | None:
     """Attach to the first, and to others as wished; None when the system ends before."""
     sockets = {uart: str(running.run_dir / uart / "socket") for uart in uarts}
 
     def join(uart: str) -> Ending | None:
+        left: list[str] = []
         while session.is_alive():
             try:
-                return attach(
-                    sockets[uart],
-                    escape=escape,
-                    plain=show.plain(1),
-                    switch=partial(running.focus, uart),
-                    more=len(uarts) > 1,
-                    margin=margin,
-                )
+                with bulletin.looked_at(left):
+                    return attach(
+                        sockets[uart],
+                        escape=escape,
+                        plain=show.plain(1),
+                        switch=partial(running.focus, uart),
+                        more=len(uarts) > 1,
+                        news=bulletin,
+                        margin=screen.margin,
+                    )
             except (FileNotFoundError, ConnectionRefusedError):
                 session.join(KNOCK)
+            finally:
+                for text in left:
+                    screen.say(text)
+                left.clear()
         return None
 
     return tour(uarts, uarts[0], join)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pexpect
 import psutil
 import pytest
 
@@ -16,6 +17,7 @@ from caplab.kernel.boot.control import readable
 from caplab.kernel.boot.running import Running
 from caplab.kernel.host import rundir
 from caplab.kernel.host.errors import HostError
+from console_user import at_a_terminal
 
 PATIENCE = 30.0
 NOTHING = "nothing is left behind: no process, segment, socket or file"
@@ -60,15 +62,20 @@ pds:
 """
 
 
-@contextmanager
-def up(folder: Path, manifest: str, **programs: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`caplab up`, with standard output and error in one pipe."""
+def written(folder: Path, manifest: str, **programs: str) -> str:
+    """Where a manifest lies, and its programs beside it."""
     for name, program in programs.items():
         (folder / f"{name}.py").write_text(program)
     path = folder / "sample.yaml"
     path.write_text(manifest)
+    return str(path)
+
+
+@contextmanager
+def up(folder: Path, manifest: str, **programs: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`caplab up`, with standard output and error in one pipe."""
     with subprocess.Popen(
-        [sys.executable, "-m", "caplab", "up", str(path)],
+        [sys.executable, "-m", "caplab", "up", written(folder, manifest, **programs)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -152,6 +159,22 @@ def test_the_last_words_of_a_pd_are_shown_before_its_end_is_told(tmp_path: Path,
         "said on the console",
         "caplab: gate was killed: SIGKILL by operator",
     }
+
+
+def test_at_a_console_too_a_pd_s_last_words_come_first(tmp_path: Path) -> None:
+    path = written(tmp_path, LAST_WORDS, late=LATE, gate=GATE)
+    with at_a_terminal([sys.executable, "-m", "caplab", "up", path, "-c"]) as terminal:
+        terminal.expect("Ctrl-. then: q leaves")
+        system = running("last-words")
+        until(system, "late", "waiting", "reply from gate")
+        with stopped(line_of(system, "uart0")):
+            system.kill("gate")
+            until(system, "late", "exited")
+            terminal.expect("said by itself")
+            assert terminal.expect([pexpect.TIMEOUT, "late exited"], timeout=MOMENT) == 0
+        terminal.expect(r"said on the console\r+\n")
+        terminal.expect_exact("late exited\r\n")
+        terminal.expect(NOTHING)
 
 
 def test_lines_of_several_uarts_say_whose_they_are_and_pds_that_come_back_that_they_do(
