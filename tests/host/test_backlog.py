@@ -68,6 +68,15 @@ def test_what_does_not_fit_is_dropped_whole_and_marked_in_its_place() -> None:
     ]
 
 
+def test_a_console_that_is_slow_is_a_mebibyte_behind_at_most() -> None:
+    outbox = Outbox()
+    for _ in range(3 * 1024):
+        outbox.data(encode(DATA, b"x" * 1019))
+    *shown, mark = frames(taken(outbox, most=1 << 20))
+    assert 1 << 19 < sum(len(frame.payload) for frame in shown) < 1 << 20
+    assert mark.kind == JSON
+
+
 def test_a_mark_that_is_going_out_does_not_grow() -> None:
     outbox = Outbox(LIMIT)
     outbox.mark("lost", 10)

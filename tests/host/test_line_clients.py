@@ -261,6 +261,19 @@ def test_a_client_is_told_when_it_has_all_that_had_been_printed(line: LineProces
         assert seen == text
 
 
+def test_a_client_that_says_its_mode_alone_is_shown_the_past(line: LineProcess) -> None:
+    line.print(b"past\n")
+    with Watcher(line.socket) as watcher, socket.socket(socket.AF_UNIX) as client:
+        watcher.expect("past\n")
+        client.settimeout(PATIENCE)
+        client.connect(line.socket)
+        client.sendall(encode_json({"mode": "watch"}))
+        decoder, frames = console_wire.Decoder(1 << 20), list[console_wire.Frame]()
+        while len(frames) < 2:
+            frames += decoder.feed(client.recv(65536))
+        assert frames[1] == (DATA, b"past\n")
+
+
 def test_a_client_that_asks_and_never_reads_is_bounded(line: LineProcess) -> None:
     with socket.socket(socket.AF_UNIX) as rude, Watcher(line.socket) as other:
         rude.connect(line.socket)

@@ -239,8 +239,8 @@ def test_the_terminal_of_a_debug_pd_is_a_pty_whose_line_ends_with_the_pd(bench: 
     assert bench.ends[1].recv(100) == b"prompt\r\n"
     assert not bench.lines.expected_to_end(1)
     bench.lines.unplug(8)
-    bench.ends[1].send(b"answer\n")
-    assert os.read(slave, 100) == b"answer\n"
+    bench.ends[1].send(b"answer\x03\n")
+    assert os.read(slave, 100) == b"answer\x03\n", "a key is no signal"
     bench.lines.unplug(7)
     bench.lines.unplug(7)
     assert bench.lines.expected_to_end(1)

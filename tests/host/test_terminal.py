@@ -116,6 +116,18 @@ def test_a_reader_that_stays_behind_loses_the_newest_bytes_and_they_are_counted(
         assert read(pts, 5) == b"again"
 
 
+def test_a_reader_that_has_made_room_loses_nothing_of_what_is_printed_next(
+    terminal: Terminal,
+) -> None:
+    with reader(terminal) as pts:
+        while not terminal.dropped:
+            terminal.write(b"x" * 1000)
+        before = terminal.dropped
+        read(pts, KERNEL // 2)
+        terminal.write(b"y" * 1000)
+        assert terminal.dropped == before
+
+
 def test_what_one_reader_left_is_not_the_next_one_s(terminal: Terminal) -> None:
     with reader(terminal):
         terminal.write(b"x" * (BACKLOG + 2 * KERNEL))

@@ -34,6 +34,19 @@ def test_a_driver_that_takes_nothing_is_given_up_until_it_reads() -> None:
     assert (typed.full, typed.dropped) == (True, 4)
 
 
+def test_patience_is_counted_from_when_the_first_byte_or_mark_had_to_wait() -> None:
+    typed = Typed()
+    typed.put(b"x" * (64 * 1024 - 1), 5.0)
+    assert not typed.full
+    assert typed.give_up_at() is None
+    typed.put(b"x", 5.9)
+    assert typed.full
+    assert typed.give_up_at() == 6.0
+    marked = Typed(len(BREAK))
+    marked.mark(BREAK, 7.0)
+    assert marked.give_up_at() == 8.0
+
+
 def test_a_driver_that_takes_a_little_is_waited_for_anew() -> None:
     typed = Typed(LIMIT)
     typed.put(b"x" * 3 * LIMIT, 0.0)

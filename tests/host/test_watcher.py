@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from caplab.kernel.host import watcher as watcher_module
 from caplab.kernel.host.console_wire import DATA, JSON, FramingError, encode, encode_json
 from caplab.kernel.host.watcher import (
     ConsoleEnded,
@@ -73,6 +74,20 @@ def test_expect_finds_what_arrives_in_pieces(line: LineProcess) -> None:
         line.print(b"lo wor")
         line.print(b"ld\n")
         assert watcher.expect(re.compile(rb"hello w.*\n")).group() == b"hello world\n"
+
+
+def test_an_expectation_keeps_no_more_than_its_bound_of_what_does_not_match(
+    line: LineProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher_module, "UNMATCHED_MAX", 100)
+    with Watcher(line.socket) as watcher:
+        line.print(b"begin" + b"x" * 200)
+        with pytest.raises(ExpectTimeout):
+            watcher.expect("begin.*end", timeout=0.1)
+        line.print(b"end")
+        with pytest.raises(ExpectTimeout) as unmet:
+            watcher.expect("begin.*end", timeout=0.1)
+        assert unmet.value.came == b"x" * 97 + b"end"
 
 
 def test_an_unmet_expectation_says_what_came_and_keeps_it(line: LineProcess) -> None:
@@ -155,6 +170,23 @@ def test_a_line_that_goes_away_before_its_welcome_is_told(door: socket.socket) -
     assert gone.value.code == "gone"
 
 
+def test_why_a_line_parted_before_it_heard_a_word_is_told(
+    door: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    introduce = Watcher._introduce
+
+    def too_late(watcher: Watcher, **wants: object) -> None:
+        connection, _ = door.accept()
+        with connection:
+            connection.sendall(encode_json({"error": {"code": "full", "message": "no seat"}}))
+        introduce(watcher, **wants)
+
+    monkeypatch.setattr(Watcher, "_introduce", too_late)
+    with pytest.raises(ConsoleError, match="no seat") as refused:
+        Watcher(door.getsockname(), timeout=PATIENCE)
+    assert refused.value.code == "full"
+
+
 def test_what_comes_with_the_welcome_is_not_lost(door: socket.socket) -> None:
     with watched(door, WELCOME, encode(DATA, b"past")) as watcher:
         assert watcher.receive() == [Output(b"past")]
@@ -184,6 +216,7 @@ def test_losses_are_told_in_their_place_and_added_up(door: socket.socket) -> Non
     "sent",
     [
         [encode(DATA, b"no welcome")],
+        [encode(DATA, b'{"uart": "uart0", "tty": null}')],
         [b"HTTP/1.1 400 Bad Request\r\n"],
         [WELCOME, encode_json({"unheard": "of"})],
         [WELCOME, encode(JSON, b"[]")],
