@@ -193,6 +193,30 @@ def test_what_comes_with_the_welcome_is_not_lost(door: socket.socket) -> None:
         assert (watcher.uart, watcher.tty) == ("uart0", "/dev/pts/7")
 
 
+def test_a_console_is_attached_when_its_whole_scrollback_is_here(door: socket.socket) -> None:
+    welcome = encode_json({"uart": "uart0", "tty": None, "scrollback": 10})
+    with ThreadPoolExecutor() as pool:
+        attached = pool.submit(Watcher, door.getsockname(), timeout=0.1)
+        speaker, _ = door.accept()
+        speaker.sendall(welcome + encode(DATA, b"first"))
+        with speaker, pytest.raises(TimeoutError, match="did not finish its scrollback"):
+            attached.result(PATIENCE)
+
+
+def test_a_line_that_went_without_reading_what_was_typed_has_ended(door: socket.socket) -> None:
+    with ThreadPoolExecutor() as pool:
+        attached = pool.submit(Watcher, door.getsockname(), timeout=PATIENCE)
+        speaker, _ = door.accept()
+        with speaker:
+            speaker.recv(1000)
+            speaker.sendall(WELCOME)
+            watcher = attached.result(PATIENCE)
+            watcher.send(b"unread")
+    with watcher:
+        assert watcher.read(PATIENCE) == b""
+        assert watcher.ended
+
+
 def test_losses_are_told_in_their_place_and_added_up(door: socket.socket) -> None:
     frames = [
         encode(DATA, b"before"),
