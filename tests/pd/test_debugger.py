@@ -54,6 +54,8 @@ def test_the_prompt_stops_at_the_next_line_and_the_kernel_is_told_of_each_stop(d
     env = fake_env(transport, terminal=desk.slave)
     hook = debugger.hook(env)
     found = []
+    # From Python 3.13 on it stops at the breakpoint itself.
+    past = (b"next",) if sys.version_info >= (3, 13) else ()
 
     def program() -> None:
         value = 41
@@ -63,7 +65,7 @@ def test_the_prompt_stops_at_the_next_line_and_the_kernel_is_told_of_each_stop(d
 
     def typist() -> None:
         shown.append(desk.read_until(b"(Pdb) "))
-        for line in (b"p value", b"next", b"value = 7", b"continue"):
+        for line in (*past, b"p value", b"next", b"value = 7", b"continue"):
             os.write(desk.master, line + b"\n")
             if line != b"continue":
                 shown.append(desk.read_until(b"(Pdb) "))
@@ -79,6 +81,7 @@ def test_the_prompt_stops_at_the_next_line_and_the_kernel_is_told_of_each_stop(d
         sys.settrace(before)
     thread.join()
     assert b"look here" in shown[0]
+    shown = shown[len(past) :]
     assert b"-> value += 1" in shown[0]
     assert b"41" in shown[1]
     assert b"-> found.append(value)" in shown[2]
@@ -87,8 +90,7 @@ def test_the_prompt_stops_at_the_next_line_and_the_kernel_is_told_of_each_stop(d
     assert [label for _, call, _, _, _, label, _ in calls if call == Sys.DEBUG] == [
         At.BREAKPOINT,
         At.NOTHING,
-        At.STEP,
-        At.NOTHING,
+        *(At.STEP, At.NOTHING) * (1 + len(past)),
     ]
 
 
