@@ -109,6 +109,7 @@ class Watcher:
             self.welcome = self._await_welcome(time.monotonic() + timeout)
             self._told_writer(self.welcome)
             self._await_past(time.monotonic() + timeout)
+            self._socket.setblocking(False)  # with a time limit of its own `send` would wait
         except BaseException:
             self._socket.close()
             raise
@@ -307,10 +308,9 @@ class Watcher:
 
     def pump(self) -> None:
         """Hand over what waits, as much as the line takes now. Raises OSError: it has ended."""
-        flags = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
         while self._unsent:
             try:
-                sent = self._socket.send(bytes(self._unsent[:CHUNK]), flags)
+                sent = self._socket.send(bytes(self._unsent[:CHUNK]), socket.MSG_NOSIGNAL)
             except BlockingIOError:
                 return
             del self._unsent[:sent]

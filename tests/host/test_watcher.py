@@ -217,6 +217,27 @@ def test_a_line_that_went_without_reading_what_was_typed_has_ended(door: socket.
         assert watcher.ended
 
 
+def test_a_line_that_is_asked_and_does_not_answer_is_told(door: socket.socket) -> None:
+    with ThreadPoolExecutor() as pool:
+        attached = pool.submit(Watcher, door.getsockname(), timeout=0.1)
+        speaker, _ = door.accept()
+        with speaker:
+            speaker.sendall(WELCOME)
+            watcher = attached.result(PATIENCE)
+            with pytest.raises(TimeoutError, match="does not answer"):
+                watcher.status()
+            watcher.post(b"x" * (1 << 20))  # which does not wait
+            assert watcher.unsent > 0
+            with pytest.raises(TimeoutError, match="has not taken"):
+                watcher.send(b"x")
+            speaker.shutdown(socket.SHUT_WR)
+            watcher._unsent.clear()
+            speaker.recv(1 << 20)
+            with pytest.raises(BrokenPipeError, match="has ended"):
+                watcher.status()
+    watcher.close()
+
+
 def test_losses_are_told_in_their_place_and_added_up(door: socket.socket) -> None:
     frames = [
         encode(DATA, b"before"),
