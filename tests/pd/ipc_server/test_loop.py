@@ -319,7 +319,8 @@ def test_a_session_for_which_no_tcb_is_left_is_refused_and_leaves_nothing(idl: A
     with serving(shop.main, threads=2) as system:
         queue = idl.client_Queue(system.env("client").endpoint("server"))
         session = queue.session()
-        system.until(lambda: system.blocked("server"))  # answered is not yet tidied up
+        for tcb in range(2):  # answered is neither tidied up nor, for the session, ready to serve
+            system.until(lambda tcb=tcb: system.blocked("server", tcb))
         used = system.envs["server"].slots.used()
         for _ in range(3):
             with pytest.raises(Below, match=r"server: all 2 TCBs of server"):
