@@ -98,7 +98,7 @@ def asked(child: pexpect.spawn, line: str) -> str:
 
 
 def past_the_breakpoint(child: pexpect.spawn, shown: str) -> str:
-    """What is shown at the line behind it. From Python 3.13 on, one stops at the breakpoint itself."""
+    """What is shown at the line behind it; from Python 3.13 on, one stops at the breakpoint."""
     if sys.version_info < (3, 13):
         return shown
     assert "-> breakpoint()" in shown
