@@ -94,7 +94,7 @@ def outcome(env: Env, exc: BaseException) -> int:
             return (code or 0) & 0xFF
         print(code, file=sys.stderr)
         return FAILED
-    text = describe(exc, env.name)
+    text = describe(exc, env.info)
     sys.stderr.write(text)
     sys.stderr.flush()
     try:

@@ -36,6 +36,8 @@ class SpawnInfo(NamedTuple):
     """The descriptor of the terminal, where `breakpoint()` opens; -1 for a PD without `debug`."""
     seed: int = 0
     semantics: str = "lab"
+    confinement: str = "none"
+    """The level that is in force: strict, basic or none."""
     handed: bool = False
     """Whether memory objects come as descriptors, over the channel."""
     channel: int = -1

@@ -13,11 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from caplab.kernel.host import rundir
 from caplab.kernel.host.errors import NotRunning, OutOfTime, RequestRefused
 
 CHUNK = 64 * 1024
 REPLY_TIMEOUT = 60.0
 """Seconds for a request that the kernel answers at once, however busy it is."""
+STARTING = "{} is still starting: its kernel does not listen yet."
 
 Answer = dict[str, Any]
 
@@ -63,7 +65,7 @@ class Question:
             self._socket.sendall(json.dumps(request).encode() + b"\n")
         except OSError as error:
             self._socket.close()
-            raise NotRunning(f"{name} is not running, or has just ended.") from error
+            raise NotRunning(_silent(name, path.parent)) from error
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -118,6 +120,13 @@ class Question:
             raise RequestRefused(str(error.get("code", "refused")), said, str(error.get("fix", "")))
         message.pop("id", None)
         return message
+
+
+def _silent(name: str, run_dir: Path) -> str:
+    """Why nobody listens: a launcher is there before its kernel does, and after."""
+    if rundir.is_running(run_dir):
+        return f"{name} is just starting, or just ending: its kernel does not listen."
+    return f"{name} is not running, or has just ended."
 
 
 def readable(source: Any, timeout: float | None) -> bool:

@@ -15,7 +15,7 @@ import msgpack
 from caplab.kernel.boot.build import build
 from caplab.kernel.boot.checked import CheckedSystem
 from caplab.kernel.boot.confinement import Host, decide, write_down
-from caplab.kernel.boot.control import Control, Question, readable
+from caplab.kernel.boot.control import STARTING, Control, Question, readable
 from caplab.kernel.host import rundir
 from caplab.kernel.host.errors import HostError, NotRunning, OutOfTime, SystemFailed
 
@@ -137,8 +137,16 @@ class Launched:
     def reached(self, control: Control, op: str, timeout: float) -> Question:
         """Put a question to the kernel as soon as it listens.
 
-        Raises SystemFailed when the system ends before, OutOfTime.
+        Raises SystemFailed when the system ends before, OutOfTime. Then the kernel, which does not
+        hear of an order yet, is killed: there is nothing to stop one after the other.
         """
+        try:
+            return self._reached(control, op, timeout)
+        except BaseException:
+            self.say("kill")
+            raise
+
+    def _reached(self, control: Control, op: str, timeout: float) -> Question:
         end = time.monotonic() + timeout
         while time.monotonic() < end:
             try:
@@ -149,7 +157,8 @@ class Launched:
             message = self.receive()
             if message is None or "ended" in message:
                 raise self.failure(message)
-        raise OutOfTime(f"The kernel of {self.name} does not listen after {timeout:g} s.")
+        late = f"{self.name} is not ready within {timeout:g} s."
+        raise OutOfTime(late, STARTING.format(self.name))
 
     def detach(self) -> None:
         """Leave the system to itself; it runs until `caplab down`."""

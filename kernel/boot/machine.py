@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from caplab.kernel.abi import FIRST_TIMER_IRQ, PAGE_SIZE, UNTYPED_BITS_MAX
+from caplab.kernel.boot.drivers import Claim, claims
 from caplab.kernel.boot.entries import Entry
 from caplab.kernel.boot.model import Keys
 from caplab.kernel.boot.problems import Note, Place, listing, meant
@@ -22,6 +23,7 @@ class Machine:
     def __init__(self, shape: Shape, keys: Keys, pds: dict[str, Entry], add: Add) -> None:
         self.shape, self.keys, self.pds, self._add = shape, keys, pds, add
         self.place = shape.document.place
+        self._claimed: dict[str, tuple[Entry, Claim]] = {}
 
     def judge(self) -> None:
         """The parts alone."""
@@ -95,6 +97,23 @@ class Machine:
                 self._word(pd, device, index)
             elif device not in self.devices:
                 self._unknown(pd, device, index)
+        if ("pds", pd.name, "devices") not in dropped:
+            self._claims(pd)
+
+    def _claims(self, pd: Entry) -> None:
+        """Two programs that are sure to claim one UART: the second would end as it starts."""
+        for claim in claims(pd):
+            if claim.uart not in self.keys.uarts:
+                continue
+            first, other = self._claimed.setdefault(claim.uart, (pd, claim))
+            if first is not pd:
+                message = f"`{first.name}` and `{pd.name}` both drive `{claim.uart}`: only one can"
+                if claim.by_default:
+                    message += f" (`{pd.keys.run}` does by default)"
+                default = ", as its program does by default" if other.by_default else ""
+                note = Note(f"`{first.name}` drives it{default}", other.at)
+                fix = "give one of them another UART, or let the clients of both use one server"
+                self._add("CL056", message, claim.at, fix, (note,))
 
     @property
     def devices(self) -> list[str]:

@@ -1,13 +1,14 @@
 """From the word a user types to a checked system: `check` never raises for a mistake of theirs."""
 
 import importlib
+import os
 import stat
 from pathlib import Path
 
 from caplab.kernel.boot.checked import Checked, CheckedSystem
 from caplab.kernel.boot.entries import entries, said
 from caplab.kernel.boot.model import SYSTEM_RULE, Keys, valid_system_name
-from caplab.kernel.boot.problems import Note, Place, Problem, meant
+from caplab.kernel.boot.problems import Note, Place, Problem, listing, meant
 from caplab.kernel.boot.routes import Routes
 from caplab.kernel.boot.shape import Shape
 from caplab.kernel.boot.yaml_marks import MAX_BYTES, Document
@@ -16,6 +17,9 @@ from caplab.pd.modules import CAPLAB
 
 SYSTEMS = CAPLAB / "systems"
 SUFFIXES = (".yaml", ".yml")
+USUAL = "caplab.yaml"
+DEFAULTS = "pd.yaml"
+"""What a program says of itself, beside it: no manifest."""
 
 
 def shipped() -> dict[str, Path]:
@@ -27,18 +31,34 @@ def locate(word: str) -> Path:
     """The manifest a word names: a path, or the name of one that comes with caplab.
 
     A bare word is looked for among those that come with caplab first, so that a folder of the
-    same name is not in the way; `./hello.yaml` is always a file.
+    same name is not in the way; `./hello.yaml` is always a file. A folder stands for its
+    caplab.yaml, or for the one manifest in it.
     """
-    return shipped().get(word, Path(word))
+    return shipped().get(word) or _in_folder(Path(word))
+
+
+def _in_folder(path: Path) -> Path:
+    there = manifests_in(path)
+    usual = path / USUAL
+    return usual if usual in there else there[0] if len(there) == 1 else path
+
+
+def manifests_in(folder: Path) -> list[Path]:
+    """The YAML files of a folder that are manifests by their names; of anything else, none."""
+    if not os.path.isdir(folder):  # of a path that can be none, it says no
+        return []
+    found = (each for suffix in SUFFIXES for each in folder.glob(f"*{suffix}"))
+    return sorted(each for each in found if each.name != DEFAULTS and each.is_file())
 
 
 def check(manifest: str | Path) -> Checked:
     """Reads a manifest and everything it names, and finds all that is wrong, ordered by place.
 
-    `manifest` is a path or, as a str, the name of a manifest that comes with caplab. No code is
-    imported: modules are found by their specs, compiled, and their `main` is read.
+    `manifest` is a path or, as a str, the name of a manifest that comes with caplab; a folder is
+    taken as in :func:`locate`. No code is imported: modules are found by their specs, compiled,
+    and their `main` is read.
     """
-    path = locate(manifest) if isinstance(manifest, str) else manifest
+    path = locate(manifest) if isinstance(manifest, str) else _in_folder(manifest)
     file = str(path)
     try:
         document = Document(file, _content(path, file))
@@ -92,7 +112,7 @@ def _content(path: Path, file: str) -> bytes:
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            raise _unreadable("CL002", file, f"{file} is a folder", _inside(path))
+            raise _unreadable("CL002", file, *_inside(path, file))
         if not stat.S_ISREG(mode):
             raise _unreadable("CL002", file, f"{file} is not a file", "name a YAML file")
         with path.open("rb") as stream:
@@ -108,9 +128,14 @@ def _content(path: Path, file: str) -> bytes:
     return content
 
 
-def _inside(folder: Path) -> str:
-    found = sorted(each for suffix in SUFFIXES for each in folder.glob(f"*{suffix}"))
-    return f"name a file in it, such as {found[0]}" if found else "name a YAML file"
+def _inside(folder: Path, file: str) -> tuple[str, str]:
+    """What is said of a folder that leads to no manifest, and what to do."""
+    found = manifests_in(folder)
+    if not found:
+        return f"{file} is a folder without a manifest", "name a YAML file, or write caplab.yaml"
+    names = listing(one.name for one in found)
+    message = f"{file} is a folder with {len(found)} manifests: {names}"
+    return message, f"name one of them, such as {found[0]}, or call one caplab.yaml"
 
 
 def _absent(path: Path, file: str) -> Unreadable:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from caplab.kernel.abi import FAULT_HANDLER, FIRST_DYNAMIC_TYPE, LAST_DYNAMIC_TYPE
+from caplab.kernel.boot.drivers import is_serial_server, may_print
 from caplab.kernel.boot.entries import Entry
 from caplab.kernel.boot.machine import Machine
 from caplab.kernel.boot.model import Keys
@@ -45,6 +46,7 @@ class Routes:
             self._domain,
             self._room,
             self._role,
+            self._console,
             self._confinement,
             self._args,
         )
@@ -154,6 +156,19 @@ class Routes:
             message = f"`{pd.name}` serves {_served(pd)}, so it cannot be a client"
             notes = (*notes, *self._served_at(pd))
             self._add("CL027", message, at, "remove `role`, or `serves`", notes)
+
+    def _console(self, pd: Entry) -> None:
+        if pd.keys.console is None or may_print(pd, self.pds):
+            return
+        servers = [one.name for one in self.pds.values() if is_serial_server(one)]
+        message = f"`{pd.name}` says `console`, and uses no serial server: nothing would heed it"
+        fix = "remove it, or declare a PD that runs servers.serial and use that"
+        if pd.name in servers:
+            message = f"`{pd.name}` is the serial server: `console` is for those who print at it"
+            fix = f"move it to the PDs that use `{pd.name}`"
+        elif servers:
+            fix = f"add  uses: {{console: {servers[0]}}}, or remove `console`"
+        self._add("CL016", message, pd.at("console", key=True), fix)
 
     def _confinement(self, pd: Entry) -> None:
         asked, most = pd.keys.confinement, self.keys.confinement

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from caplab.kernel.boot.control import Answer, Control, readable
+from caplab.kernel.boot.control import STARTING, Answer, Control, readable
 from caplab.kernel.boot.graph import Graph, assemble
 from caplab.kernel.host import rundir
 from caplab.kernel.host.drain import log_path
@@ -256,12 +256,17 @@ class Running:
         except OutOfTime:
             raise self.too_long(timeout or 0.0) from None
 
-    def too_long(self, seconds: float, what: str = "has not finished") -> OutOfTime:
-        """What to say when something has not happened in time: who waits for whom."""
+    def too_long(
+        self, seconds: float, what: str = "has not finished", *, starting: bool = False
+    ) -> OutOfTime:
+        """What to say when something has not happened in time: who waits for whom.
+
+        `starting`: its kernel has not listened yet, as far as is known.
+        """
         try:
             waits = who_waits(self.ps())
         except HostError as error:
-            waits = [str(error)]
+            waits = [STARTING.format(self.name) if starting else str(error)]
         fix = "\n".join(waits)
         return OutOfTime(f"{self.name} {what} within {seconds:g} s.", fix)
 

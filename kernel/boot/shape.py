@@ -138,10 +138,7 @@ class Shape:
             at = path[:-1] if at_key else path
             self._add("CL014", f"`{value}` is not a name", at, f"use {rule}", at_key=at_key)
         elif verdict in _KINDS:
-            wanted, fix = _KINDS[verdict]
-            message = f"{_label(path)} takes {wanted}, not {kind(value)}"
-            place = self.document.place(path)
-            self._add("CL012", message, path, fix(str(path[-1]), _own_text(place)))
+            self._kind(verdict, path, value)
         elif verdict in ("size", "size_range"):
             self._size(verdict, path)
         elif verdict in _WORDS:
@@ -150,6 +147,16 @@ class Shape:
             self._choice(path, value, context)
         else:
             self._range(path, value, context)
+
+    def _kind(self, verdict: str, path: Path, value: Any) -> None:
+        wanted, fix = _KINDS[verdict]
+        place = self.document.place(path)
+        if any(problem.place == place for problem in self.document.problems):
+            return  # a number beyond 64 bits, which has been told
+        text = _own_text(place)
+        said = f"`{text}`" if verdict in _NUMBERS and _scalar(text) else kind(value)
+        message = f"{_label(path)} takes {wanted}, not {said}"
+        self._add("CL012", message, path, fix(str(path[-1]), text))
 
     def _unknown(self, path: Path) -> None:
         in_pd = path[0] == "pds" and len(path) > 2
@@ -289,6 +296,12 @@ def _string_fix(text: str) -> str:
     return f'quote it, as in "{text}", or write a name' if _scalar(text) else "write one word"
 
 
+def _list_fix(key: str, text: str) -> str:
+    if key in ("cpus", "irqs"):
+        text = text if text.isdecimal() else "0, 1"
+    return f"write  {key}: [{_scalar(text) or 'NAME'}]"
+
+
 def _mapping_fix(key: str, text: str) -> str:
     if key == "uses":
         return f"write  uses: [{text}]"
@@ -323,12 +336,13 @@ _WORDS = {
     "depth": "write a number of edges from 0 up, or all",
 }
 """Verdicts on words of a form of their own, and the fix."""
+_NUMBERS = ("int_type", "float_type")
 _KINDS: dict[str, tuple[str, Callable[[str, str], str]]] = {
     "string_type": ("a string", lambda key, text: _string_fix(text)),
-    "list_type": ("a list", lambda key, text: f"write  {key}: [{_scalar(text) or 'NAME'}]"),
+    "list_type": ("a list", lambda key, text: _list_fix(key, text)),
     "dict_type": ("a mapping", lambda key, text: _mapping_fix(key, text)),
     "model_type": ("a mapping of its keys", lambda key, text: _keys_fix(key, text)),
-    "float_type": ("a number", lambda key, text: "write a number, without quotes"),
+    "float_type": ("a number", lambda key, text: "write a number, without quotes or a unit"),
     "bool_type": ("true or false", lambda key, text: "write true or false"),
     "int_type": ("a whole number", lambda key, text: "write a whole number, without quotes"),
 }

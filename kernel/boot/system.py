@@ -121,9 +121,9 @@ class System(Running):
 
     def _not_ready(self, failed: Sequence[Answer]) -> SystemFailed:
         reasons = "; ".join(f"{one['pd']} {one['state']} {one['reason']}".strip() for one in failed)
-        printed = "\n".join(
-            self.logs(one["pd"]).decode(errors="replace").rstrip()[-2000:] for one in failed
-        )
+        last = [self.logs(one["pd"]).decode(errors="replace").rstrip()[-2000:] for one in failed]
+        known = [one["reason"] for one in failed]
+        printed = "\n".join(text for text in last if text not in known)
         message = f"{self.name} did not get ready: {reasons.rstrip('.')}."
         return SystemFailed(message, printed, "not-ready")
 

@@ -134,6 +134,7 @@ class Processes:
             "args": spec["args"],
             "path": spec["path"],
             "console": spec.get("console") or {},
+            "confinement": self._level_of(spec),
             "devices": {name: FIRST_DEVICE_FD + i for i, name in enumerate(registers)},
             "seed": spec.get("seed", int.from_bytes(os.urandom(7))),
             **self._constants,

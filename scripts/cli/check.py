@@ -14,7 +14,8 @@ def check(
         list[str] | None,
         typer.Argument(
             metavar="[MANIFEST]…",
-            help="Files, or names of systems that come with caplab; ./caplab.yaml if left out.",
+            help="Files, folders of them, or names of systems that come with caplab; "
+            "./caplab.yaml if left out.",
             show_default=False,
         ),
     ] = None,
@@ -33,7 +34,7 @@ def check(
         return 0
     from caplab.kernel.boot.manifest import check as judged
 
-    outcomes = [judged(manifest) for manifest in manifests or [default()]]
+    outcomes = [judged(one) for word in manifests or [default()] for one in meant_by(word)]
     if output is Format.JSON:
         show.as_json(
             {
@@ -54,6 +55,13 @@ def check(
             else:
                 print(f"{outcome.file}: fine, {show.count(len(outcome.system.pds), 'PD')}")
     return 0 if all(outcome.ok for outcome in outcomes) else 2
+
+
+def meant_by(word: str) -> list[Path | str]:
+    """What a word stands for: every manifest of a folder, else what `up` would take."""
+    from caplab.kernel.boot.manifest import manifests_in, shipped
+
+    return [*([] if word in shipped() else manifests_in(Path(word)))] or [word]
 
 
 def default() -> str:

@@ -11,6 +11,7 @@ from caplab.kernel.host.errors import HostError, NotRunning, RequestRefused
 from caplab.kernel.host.watcher import ConsoleEnded, ExpectTimeout, Watcher
 from caplab.scripts.cli import show
 from caplab.scripts.cli.attach import the_only, watcher_of
+from caplab.scripts.cli.numbers import seconds
 from caplab.scripts.cli.options import SystemName
 from caplab.scripts.cli.plain import PlainText
 from caplab.scripts.cli.send_keys import as_keys
@@ -29,7 +30,13 @@ def expect(
         ),
     ],
     timeout: Annotated[
-        float, typer.Option("--timeout", metavar="S", min=0, help="How long to wait.")
+        float,
+        typer.Option(
+            "--timeout",
+            metavar="S",
+            parser=seconds("--timeout", for_ever=True),
+            help="How many seconds to wait; inf: for ever.",
+        ),
     ] = 10.0,
     new: Annotated[
         bool, typer.Option("--new", help="Only what is printed from now on; no scrollback.")

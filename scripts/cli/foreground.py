@@ -149,7 +149,8 @@ class Foreground:
         if self._limit is not None and now >= self._limit:
             self.out_of_time = True
             running = Running(self._launched.name, self._launched.run_dir)
-            late = running.too_long(self._timeout or 0.0)
+            starting = self._seek_kernel in self._sought
+            late = running.too_long(self._timeout or 0.0, starting=starting)
             self._screen.error(str(late), late.fix, late.code)
             self.stop()
         if self._patient and self._at_breakpoints:

@@ -9,6 +9,7 @@ import typer
 from caplab.kernel.boot.graph import Graph
 from caplab.kernel.boot.running import Running
 from caplab.scripts.cli import show
+from caplab.scripts.cli.numbers import seconds
 from caplab.scripts.cli.options import SystemName
 
 MARKS = {
@@ -34,7 +35,13 @@ def graph(
         typer.Option("--from", metavar="PD", help="Only what this PD reaches.", show_default=False),
     ] = None,
     timeout: Annotated[
-        float, typer.Option("--timeout", metavar="S", help="Seconds for servers to answer.")
+        float,
+        typer.Option(
+            "--timeout",
+            metavar="S",
+            parser=seconds("--timeout"),
+            help="Seconds for servers to answer.",
+        ),
     ] = 2.0,
     system: SystemName = None,
 ) -> int:

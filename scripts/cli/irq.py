@@ -5,12 +5,17 @@ from typing import Annotated
 import typer
 
 from caplab.kernel.boot.running import Running
-from caplab.scripts.cli import show
+from caplab.scripts.cli import numbers, show
 from caplab.scripts.cli.options import Format, OutputFormat, SystemName
 
 Line = Annotated[
     int | None,
-    typer.Argument(metavar="[N]", help="The line to raise; without it, all are listed."),
+    typer.Argument(
+        metavar="[N]",
+        parser=numbers.line,
+        help="The line to raise; without it, all are listed.",
+        show_default=False,
+    ),
 ]
 HEAD = ("IRQ", "DEVICE", "STATE", "PD", "ROUTE")
 

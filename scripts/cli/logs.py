@@ -12,6 +12,7 @@ from caplab.kernel.boot.control import readable
 from caplab.kernel.boot.running import Running
 from caplab.kernel.host.drain import log_path
 from caplab.scripts.cli import show
+from caplab.scripts.cli.numbers import whole
 from caplab.scripts.cli.options import SystemName
 
 LOOK_AGAIN = 0.2
@@ -29,7 +30,11 @@ def logs(
     tail: Annotated[
         int | None,
         typer.Option(
-            "--tail", metavar="N", min=0, help="Only the last N lines.", show_default=False
+            "--tail",
+            metavar="N",
+            parser=whole("--tail", "lines"),
+            help="Only the last N lines.",
+            show_default=False,
         ),
     ] = None,
     system: SystemName = None,

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from caplab.scripts.cli.numbers import whole
+
 SystemName = Annotated[
     str | None,
     typer.Option(
@@ -37,7 +39,7 @@ After = Annotated[
     typer.Option(
         "--after",
         metavar="N",
-        min=1,
+        parser=whole("--after", "system calls", least=1),
         help="Wait until the PD makes its N-th system call.",
         show_default=False,
     ),

@@ -7,6 +7,7 @@ import typer
 
 from caplab.kernel.boot.replay import Rebuilt, rebuild
 from caplab.scripts.cli import show
+from caplab.scripts.cli.numbers import whole
 from caplab.scripts.cli.options import Format, OutputFormat
 from caplab.scripts.cli.ps import shortened
 
@@ -20,7 +21,11 @@ def replay(
     until: Annotated[
         int | None,
         typer.Option(
-            "--until", metavar="N", min=0, help="The state after N events.", show_default=False
+            "--until",
+            metavar="N",
+            parser=whole("--until", "events"),
+            help="The state after N events.",
+            show_default=False,
         ),
     ] = None,
     output: OutputFormat = Format.TEXT,

@@ -11,6 +11,7 @@ import typer
 from caplab.kernel.boot.control import Answer
 from caplab.kernel.boot.running import Running
 from caplab.scripts.cli import show
+from caplab.scripts.cli.numbers import whole
 from caplab.scripts.cli.options import Format, OutputFormat, SystemName
 
 
@@ -24,7 +25,13 @@ def trace(
     ] = False,
     limit: Annotated[
         int | None,
-        typer.Option("--limit", metavar="N", min=1, help="At most N lines.", show_default=False),
+        typer.Option(
+            "--limit",
+            metavar="N",
+            parser=whole("--limit", "lines", least=1),
+            help="At most N lines.",
+            show_default=False,
+        ),
     ] = None,
     system: SystemName = None,
     output: OutputFormat = Format.TEXT,

@@ -25,6 +25,7 @@ from caplab.scripts.cli.console import Ending, attach, tour
 from caplab.scripts.cli.farewell import farewell
 from caplab.scripts.cli.foreground import LEAVE, Foreground
 from caplab.scripts.cli.ls import tell_cleared
+from caplab.scripts.cli.numbers import seconds
 from caplab.scripts.cli.options import EscapeOption
 from caplab.scripts.cli.screen import Screen
 
@@ -33,8 +34,9 @@ DEMONSTRATION = "hello"
 Manifest = Annotated[
     str | None,
     typer.Argument(
-        metavar="[MANIFEST|NAME]",
-        help="A file, or the name of a system that comes with caplab.",
+        metavar="[MANIFEST|FOLDER|NAME]",
+        help="A file, a folder with a caplab.yaml or only one manifest, or the name of a system "
+        "that comes with caplab.",
         show_default=False,
     ),
 ]
@@ -42,7 +44,12 @@ Detach = Annotated[bool, typer.Option("-d", "--detach", help="Return once all se
 Console = Annotated[bool, typer.Option("-c", "--console", help="Type into the first UART.")]
 Timeout = Annotated[
     float | None,
-    typer.Option("--timeout", metavar="S", min=0, help="Give up after S seconds, exit 1."),
+    typer.Option(
+        "--timeout",
+        metavar="S",
+        parser=seconds("--timeout"),
+        help="Give up after S seconds, exit 1.",
+    ),
 ]
 ExitCodeFrom = Annotated[
     str | None, typer.Option("--exit-code-from", metavar="PD", help="Exit with this PD's status.")

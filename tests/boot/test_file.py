@@ -31,13 +31,37 @@ def test_a_missing_file_is_named_with_the_one_that_was_meant(folder: Path) -> No
     assert only("helo") == ("CL001", "neither a file nor a system helo", "write hello")
 
 
-def test_a_folder_is_no_manifest(folder: Path) -> None:
-    (folder / "mine").mkdir()
-    (folder / "mine" / "caplab.yaml").touch()
-    assert only("./mine") == (
+def test_a_folder_stands_for_the_one_manifest_in_it(folder: Path) -> None:
+    mine = folder / "mine"
+    mine.mkdir()
+    (mine / "hello.py").write_text("def main(env): pass\n")
+    (mine / "one.yml").write_text("pds: {hello: {run: ./hello.py}}\n")
+    (mine / "pd.yaml").write_text("serves: endpoint\n")  # a program's own, and no manifest
+    (mine / "deeper.yaml").mkdir()
+    assert check("./mine").file == check(Path("mine")).file == "mine/one.yml"
+    assert check("mine/").require().name == "one"
+
+
+def test_a_folder_with_several_manifests_stands_for_its_caplab_yaml(folder: Path) -> None:
+    mine = folder / "mine"
+    mine.mkdir()
+    for name in ("b.yaml", "a.yml"):
+        (mine / name).write_text("pds: {hello: {run: clients.idle}}\n")
+    assert only("mine") == (
         "CL002",
-        "mine is a folder",
-        "name a file in it, such as mine/caplab.yaml",
+        "mine is a folder with 2 manifests: a.yml and b.yaml",
+        "name one of them, such as mine/a.yml, or call one caplab.yaml",
+    )
+    (mine / "caplab.yaml").write_text("pds: {hello: {run: clients.idle}}\n")
+    assert check("mine").file == "mine/caplab.yaml"
+
+
+def test_a_folder_without_a_manifest_is_refused(folder: Path) -> None:
+    (folder / "mine").mkdir()
+    assert only("mine") == (
+        "CL002",
+        "mine is a folder without a manifest",
+        "name a YAML file, or write caplab.yaml",
     )
 
 

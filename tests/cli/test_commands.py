@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from caplab import __version__
+from caplab.kernel.boot.control import Control
 from caplab.kernel.host import rundir
+from caplab.kernel.host.errors import NotRunning
 from caplab.scripts.cli.main import COMMANDS
 from stand_in_control import ROW
 
@@ -291,6 +293,47 @@ def test_check_names_place_and_fix_and_exits_2(caplab: Callable, tmp_path: Path)
     assert document["schema"] == 1
     assert document["files"][0]["ok"] is False
     assert document["files"][0]["problems"][0]["line"] == 1
+
+
+def test_check_of_a_folder_looks_at_every_manifest_in_it(caplab: Callable, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yml"
+    good.write_text("pds: {a: {run: clients.idle}}\n")
+    bad.write_text("pds: {a: {rum: clients.idle}}\n")
+    ran = caplab("check", str(tmp_path))
+    assert ran.status == 2
+    assert f"{good}: fine, 1 PD\n" in ran.out
+    assert f"{bad}:1:" in ran.out
+    bad.unlink()
+    assert caplab("check", str(tmp_path)) == (0, f"{good}: fine, 1 PD\n", "")
+    good.unlink()
+    assert "is a folder without a manifest" in caplab("check", str(tmp_path)).out
+
+
+def test_up_of_a_folder_with_several_manifests_starts_none(
+    caplab: Callable, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.yaml").write_text("pds: {a: {run: clients.idle}}\n")
+    ran = caplab("up", str(tmp_path))
+    assert ran.status == 2
+    assert "with 2 manifests: a.yaml and b.yaml [CL002]" in ran.err
+    assert rundir.list_running() == []
+
+
+def test_a_system_whose_kernel_does_not_listen_yet_is_not_said_to_have_ended(
+    caplab: Callable,
+) -> None:
+    claim = rundir.create("early")
+    ran = caplab("ps")
+    os.close(claim.lock)
+    rundir.reap_stale()
+    assert ran.status == 3
+    assert "early is just starting, or just ending: its kernel does not listen." in ran.err
+
+
+def test_a_system_that_has_ended_is_said_to_have_ended(tmp_path: Path) -> None:
+    with pytest.raises(NotRunning, match="gone is not running, or has just ended"):
+        Control("gone", tmp_path / "gone" / "control.sock").ask("ps")
 
 
 def test_check_prints_the_schema_for_editors(caplab: Callable) -> None:

@@ -117,9 +117,9 @@ def test_only_what_a_pd_reaches_is_shown_when_asked_for(
 
 
 def test_a_refused_time_limit_exits_2(caplab: Callable, stand_in: Callable) -> None:
-    refusal = {"error": {"code": "bad-timeout", "message": "timeout is seconds, not `-1`"}}
+    refusal = {"error": {"code": "bad-timeout", "message": "timeout is seconds, not `1`"}}
     stand_in(graph=refusal)
-    ran = caplab("graph", "--timeout", "-1")
+    ran = caplab("graph", "--timeout", "1")
     assert (ran.status, "[bad-timeout]" in ran.err) == (2, True)
 
 

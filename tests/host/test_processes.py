@@ -106,6 +106,7 @@ def test_a_pd_is_told_everything_it_starts_with_through_its_channel(zygote: Zygo
         "path": ["/somewhere"],
         "devices": {"uart0": 4},
         "console": {},
+        "confinement": "none",
         "semantics": "lab",
     }
     assert os.fstat(register).st_ino == os.fstat(0).st_ino

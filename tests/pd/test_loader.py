@@ -8,7 +8,10 @@ import pytest
 from caplab.pd import faults, loader, runtime
 from caplab.pd.loader import CannotStart
 from caplab.pd.modules import BadProgram
+from caplab.pd.spawn import SpawnInfo
 from fakes import answer, fake_env
+
+HELLO = SpawnInfo(1, "hello")
 
 
 @pytest.fixture
@@ -67,14 +70,14 @@ def test_what_cannot_run_is_a_sentence(program, source, args, says) -> None:
     env = program(source, **args)
     with pytest.raises(CannotStart, match=says) as refused:
         loader.run_main(env)
-    assert "Traceback" not in faults.describe(refused.value, "hello")
+    assert "Traceback" not in faults.describe(refused.value, HELLO)
 
 
 @pytest.mark.parametrize("run", ["./nothing.py", "servers.nothing", "nonsense"])
 def test_a_word_that_names_no_program_is_a_sentence(run, tmp_path) -> None:
     with pytest.raises(BadProgram) as refused:
         loader.run_main(fake_env(run=run, path=(str(tmp_path),)))
-    assert faults.describe(refused.value, "hello").startswith("hello cannot start: ")
+    assert faults.describe(refused.value, HELLO).startswith("hello cannot start: ")
 
 
 @pytest.mark.parametrize(

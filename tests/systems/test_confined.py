@@ -124,6 +124,21 @@ def test_a_pd_may_be_confined_less_than_its_system(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.glob("by-*")] == ["by-loose"]
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_pd_that_dies_of_a_file_it_may_not_open_is_told_its_confinement(
+    tmp_path: Path, level: Level
+) -> None:
+    (tmp_path / "reader.py").write_text("def main(env): open('/etc/passwd').close()\n")
+    path = tmp_path / "reading.yaml"
+    path.write_text(f"confinement: {level}\npds: {{reader: {{run: ./reader.py}}}}\n")
+    with System(path) as system:
+        system.wait(60)
+        row = system.pd("reader")
+    hint = f"'/etc/passwd' (confinement {level}: of the host's files a PD can open its code alone"
+    assert (row.state == "exited") is (level is Level.NONE)
+    assert (hint in row.reason) is (level is not Level.NONE)
+
+
 AS_USER = """
 import json, sys
 from caplab import System

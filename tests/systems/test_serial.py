@@ -32,6 +32,15 @@ def main(env):
     endpoint = env.endpoint("console")
 """
 
+HOLDER = """
+def main(env):
+    env.device("uart0").claim()
+    late = env.rde("pd").create("late", "servers.serial", devices=["uart0"], serves="endpoint")
+    late.start()
+    while late.info()["state"] != "faulted":
+        env.sleep(0.02)
+"""
+
 Boot = Callable[..., System]
 
 
@@ -257,11 +266,22 @@ def test_a_terminal_on_the_pty_reads_and_types(boot: Boot) -> None:
         assert system.wait(timeout=20)["failed"] == []
 
 
-def test_a_uart_that_is_taken_is_told_as_a_bind_failure(boot: Boot) -> None:
-    server = "{run: servers.serial}"
-    manifest = f"name: case\nuarts: [uart0]\npds:\n  one: {server}\n  two: {server}\n"
-    with pytest.raises(SystemFailed, match=r"BindFailed: Device 'uart0' is held by (one|two)"):
-        boot(manifest).start()
+def test_a_uart_that_is_taken_is_told_as_a_bind_failure_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "holder.py").write_text(HOLDER)
+    manifest = "pds: {holder: {run: ./holder.py, devices: [uart0], rdes: [pd]}}\n"
+    (tmp_path / "case.yaml").write_text(f"uarts: [uart0]\n{manifest}")
+    with System(tmp_path / "case.yaml") as system:
+        assert system.wait(timeout=20)["finished"]
+        taken = "BindFailed: Device 'uart0' is held by holder: give this server another one, or"
+        assert system.pd("late").reason == f"{taken} kill that PD."
+        assert system.logs("late").decode() == f"{taken} kill that PD.\n"
+
+
+def test_a_server_that_cannot_start_is_told_once(boot: Boot) -> None:
+    server = "{run: servers.serial, args: {device: uart7}}"
+    with pytest.raises(SystemFailed, match="serial faulted BindFailed: There is no device") as told:
+        boot(f"uarts: [uart0]\npds:\n  serial: {server}\n").start()
+    assert told.value.fix == ""  # what it printed has been said
 
 
 def test_the_demonstration_prints_every_line_once() -> None:

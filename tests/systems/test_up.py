@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -223,6 +224,18 @@ def test_down_from_elsewhere_ends_the_foreground_with_0(up: Up, manifest: Manife
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert NOTHING in err
+
+
+@pytest.mark.parametrize("detached", [[], ["-d"]])
+def test_a_system_that_has_no_time_to_start_is_said_to_be_starting(
+    manifest: Manifest, detached: list[str]
+) -> None:
+    began = time.monotonic()
+    ran = caplab("up", str(manifest("waiting")), "--timeout", "0", *detached)
+    assert time.monotonic() - began < 9  # its launcher gives a kernel ten to end by itself
+    assert ran.returncode == 1
+    assert "within 0 s. [out-of-time]\n  sample is still starting: its kernel" in ran.stderr
+    assert rundir.list_running() == []
 
 
 def test_detached_it_returns_when_ready_and_runs_until_down(manifest: Manifest) -> None:
