@@ -164,7 +164,7 @@ class Routes:
         message = f"`{pd.name}` says `console`, and uses no serial server: nothing would heed it"
         fix = "remove it, or declare a PD that runs servers.serial and use that"
         if pd.name in servers:
-            message = f"`{pd.name}` is the serial server: `console` is for those who print at it"
+            message = f"`{pd.name}` is a serial server: `console` is for those who print at it"
             fix = f"move it to the PDs that use `{pd.name}`"
         elif servers:
             fix = f"add  uses: {{console: {servers[0]}}}, or remove `console`"
