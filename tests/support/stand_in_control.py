@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,9 @@ class StandIn:
                 answer = answer.pop(0)
             lines = answer if isinstance(answer, tuple) else () if answer is None else (answer,)
             said = [json.dumps({"id": request["id"], **line}) + "\n" for line in lines]
-            # In one go: who has read enough hangs up.
-            connection.sendall("".join(said).encode())
+            # In one go: who has read enough hangs up, and who gave up before has done so already.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                connection.sendall("".join(said).encode())
             connection.close()
 
     def announce(self, **event: Any) -> None:
