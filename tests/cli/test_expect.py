@@ -158,6 +158,8 @@ def test_of_several_uarts_one_must_be_named(
     assert second.typed(1) == b"x"
     second.print(b"from the second")
     assert caplab("expect", "uart1", "second").out == "second\n"
+    ran = caplab("expect", "uart1", "the", "second")
+    assert (ran.status, "expect takes one REGEX" in ran.err) == (2, True)
     ran = caplab("expect", "uart2", "x")
     assert ran.status == 2
     assert "Did you mean uart" in ran.err

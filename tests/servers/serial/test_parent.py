@@ -20,8 +20,9 @@ from caplab.servers.serial import (
     Serial,
 )
 from caplab.servers.serial import protocol as wire
+from caplab.servers.serial.badges import FOCUS, NO_KILL, PARENT_BADGE, PREFIX
 from caplab.servers.serial.buffering import KINDS
-from caplab.servers.serial.parent import SerialParent
+from caplab.servers.serial.parent import CLIENT_RIGHTS, SerialParent
 from caplab.servers.serial.protocol import Error, Function
 from threaded_system import ThreadedSystem, Uart, serial_system
 
@@ -192,6 +193,22 @@ def test_a_process_not_started_yet_gets_it_by_name(
     system.until(lambda: system.root.latest["child"].ended == "exited")
 
 
+def test_each_way_of_minting_says_what_the_client_may(
+    parent: SerialParent, env: Env, system: ThreadedSystem
+) -> None:
+    target = child(env)
+    may: Any = {"may_kill": False, "console": {"focus": True, "prefix": True}}
+    first = parent.mint_endpoint(target, **may)
+    parent.mint_endpoint_into(target, 200, **may)
+    third = parent.mint_endpoint_to_process(target, **may)
+    parent.mint_endpoint_into(env.cnode, 300, **may)
+    of_child, own = (system.root.latest[name].cspace.slots for name in ("child", "parent"))
+    for number, slot in enumerate((of_child[first], of_child[200], of_child[third], own[300])):
+        assert slot.cap is not None
+        assert slot.cap.badge == 2 + number | NO_KILL | FOCUS | PREFIX
+        assert slot.cap.rights == CLIENT_RIGHTS
+
+
 def test_a_client_that_may_not_kill_is_refused_and_prints_on(
     parent: SerialParent, uart: Uart
 ) -> None:
@@ -259,6 +276,14 @@ def test_the_server_in_the_parents_own_pd_knows_what_was_allocated(env: Env) -> 
 def test_only_the_parent_may_ask_for_spawn_sync(parent: SerialParent) -> None:
     message = parent.mint_endpoint().call(0, wire.encode(Function.SPAWN_SYNC))
     assert wire.code_of(message.label) == Error.UNKNOWN
+
+
+def test_a_second_spawn_sync_changes_nothing(parent: SerialParent, uart: Uart) -> None:
+    own = parent._master.mint(PARENT_BADGE)
+    assert wire.code_of(own.call(0, wire.encode(Function.SPAWN_SYNC)).label) == 0
+    with Serial.connect(parent.mint_endpoint()) as out:
+        out.write("still here\n")
+    assert uart.read_all() == b"still here\r\n"
 
 
 @pytest.mark.parametrize("spawn", [thread, process])

@@ -128,6 +128,7 @@ def test_a_reader_that_gives_up_keeps_the_input_and_what_was_typed(
     system.advance(1.5)
     with pytest.raises(IpcTimeout):
         first.result(PATIENCE)
+    system.until(lambda: (server.caps, system.env("serial").slots.used()) == held)
     second = a.asks("a> ")
     uart.type(b" done\r")
     assert second.result(PATIENCE) == "half done"
