@@ -184,8 +184,14 @@ class Running:
         return self.control.ask("focus", uart=uart, to=to)
 
     def uart_path(self, uart: str = "uart0") -> Path:
-        """The PTY at the end of a UART's cable."""
-        return (self.run_dir / uart / "tty").readlink()
+        """The PTY at the end of a UART's cable. Raises NotRunning: it has none."""
+        try:
+            return (self.run_dir / uart / "tty").readlink()
+        except FileNotFoundError:
+            why = (
+                "Somebody has hung it up, or its line has ended; then `caplab ps` does not name it."
+            )
+            raise NotRunning(f"{uart} has no PTY.", why) from None
 
     # -- break -------------------------------------------------------------------------------
 

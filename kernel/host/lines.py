@@ -41,8 +41,9 @@ class LineFailed(OSError):
 class Line:
     """One UART's line: the process, and the kernel's copy of the driver's end."""
 
-    def __init__(self, uart: str, end: socket.socket | Slave, pd: int = 0) -> None:
+    def __init__(self, uart: str, end: socket.socket | Slave, folder: Path, pd: int = 0) -> None:
         self.uart = uart
+        self.folder = folder
         self.end = end
         self.pd = pd
         """The debug PD whose terminal this is; 0 for a UART's."""
@@ -80,7 +81,7 @@ class Lines:
         """Ask the zygote for a line per UART, in the folder of its name."""
         for uart in uarts:
             ours, theirs = socket.socketpair()
-            self._begin(Line(uart, ours), theirs.detach(), run_dir / uart)
+            self._begin(Line(uart, ours, run_dir / uart), theirs.detach())
 
     def plug(self, pd: int, name: str, run_dir: Path) -> int:
         """A terminal for a debug PD that is about to start, its line on the way: copy the slave.
@@ -88,7 +89,8 @@ class Lines:
         Raises OSError.
         """
         master, slave = open_pty()
-        self._begin(Line(name, Slave(slave), pd), master, rundir.terminal(run_dir, name), pty=True)
+        folder = rundir.terminal(run_dir, name)
+        self._begin(Line(name, Slave(slave), folder, pd), master, pty=True)
         return slave
 
     def unplug(self, pd: int) -> None:
@@ -97,14 +99,14 @@ class Lines:
             if line.pd == pd and line.end.fileno() >= 0:
                 line.end.close()
 
-    def _begin(self, line: Line, theirs: int, folder: Path, *, pty: bool = False) -> None:
+    def _begin(self, line: Line, theirs: int, *, pty: bool = False) -> None:
         number = len(self._lines)
         self._lines.append(line)
         status, write_end = os.pipe()
         spawn = {
             "line": number,
             "uart": line.uart,
-            "dir": str(folder),
+            "dir": str(line.folder),
             "status_fd": STATUS_FD,
             "cable_fd": CABLE_FD,
             "pty": pty,
@@ -119,6 +121,7 @@ class Lines:
     def exited(self, number: int) -> None:
         line = self._lines[number]
         line.ended = True
+        _remove_link(line)
         if line.pidfd >= 0:
             os.close(line.pidfd)
             line.pidfd = -1
@@ -203,6 +206,16 @@ class Lines:
             print(f"kernel: {why}", file=sys.stderr)
         line.up, line.tty, line.socket = True, status.get("tty", ""), status.get("socket", "")
         self._changed()
+
+
+def _remove_link(line: Line) -> None:
+    """A line that was killed leaves it, and Linux gives its PTY's number to the next program."""
+    link = line.folder / "tty"
+    try:
+        if os.readlink(link) == line.tty:
+            link.unlink()
+    except OSError:
+        pass  # the line has removed it, or somebody the run directory
 
 
 def _signal(line: Line, number: int) -> None:

@@ -234,6 +234,10 @@ def test_console_path_is_where_the_uarts_link_points(caplab: Callable, stand_in:
     ran = caplab("console", "uart1", "--path")
     assert ran.status == 2
     assert "Did you mean uart0?" in ran.err
+    (system.run_dir / "uart0" / "tty").unlink()
+    ran = caplab("console", "--path")
+    assert (ran.status, ran.out) == (3, "")
+    assert "uart0 has no PTY. [not-running]" in ran.err
 
 
 def test_a_system_without_a_uart_says_where_its_output_is(

@@ -39,7 +39,7 @@ class Bench:
         self.changes += 1
 
     def start(self, *uarts: str) -> None:
-        self.lines.start(uarts, Path("/run/test"))
+        self.lines.start(uarts, self.run_dir)
         self.ends = [socket.socket(fileno=fds[2]) for _, fds in self.sent]
         self.turn()
 
@@ -68,6 +68,7 @@ class Bench:
         self.doorbell.close()
 
     said: tuple[int, ...] = ()
+    run_dir = Path("/run/test")
 
 
 UP = b'{"ready": true, "tty": "/dev/pts/7", "socket": "/run/test/uart0/socket"}\n'
@@ -208,6 +209,19 @@ def test_who_has_not_ended_is_killed_and_counted(bench: Bench) -> None:
     assert bench.lines.ended == ["uart0"]
     assert not bench.lines.all_ended
     assert bench.lines.kill_all() == 0
+
+
+@pytest.mark.parametrize(("tty", "left"), [("/dev/pts/7", False), ("/dev/pts/8", True)])
+def test_a_line_that_was_killed_leaves_no_link_to_a_pty_that_may_be_another_s(
+    bench: Bench, tmp_path: Path, tty: str, left: bool
+) -> None:
+    bench.run_dir = tmp_path
+    up(bench, "uart0")
+    link = tmp_path / "uart0" / "tty"
+    link.parent.mkdir()
+    link.symlink_to(tty)
+    bench.lines.exited(0)
+    assert link.is_symlink() is left
 
 
 def test_a_line_is_told_that_a_driver_starts(bench: Bench) -> None:
