@@ -183,7 +183,8 @@ def test_a_script_s_input_is_sent_byte_for_byte_and_its_answer_shown(line: LineP
 
     driver = threading.Thread(target=answer)
     driver.start()
-    done = run(line, b"ps\n\x1dq")
+    with Watcher(line.socket, mode="console"):  # which has the keyboard
+        done = run(line, b"ps\n\x1dq")
     driver.join()
     assert b"the answer\n" in done.stdout
 
@@ -219,6 +220,28 @@ def test_a_reader_of_our_output_that_leaves_ends_it_quietly(line: LineProcess) -
     with open("/dev/null", "rb") as nothing:
         assert attach(line.socket, stdin_fd=nothing.fileno(), stdout_fd=writing) is Ending.LEFT
     os.close(writing)
+
+
+def test_output_that_somebody_made_non_blocking_is_waited_for(
+    line: LineProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    full = os.write(writing, b"x" * (1 << 20))
+    seen: list[bytes] = []
+
+    def make_room(*waiting: list[int]) -> None:
+        assert waiting == ([], [writing], [])
+        seen.append(os.read(reading, 1 << 20))
+
+    monkeypatch.setattr(window.select, "select", make_room)
+    line.print(b"output\n")
+    with Watcher(line.socket) as watcher, open("/dev/null", "rb") as nothing:
+        watcher.expect("output\n")
+        attach(line.socket, stdin_fd=nothing.fileno(), stdout_fd=writing)
+    os.close(writing)
+    with open(reading, "rb") as shown:
+        assert b"".join(seen) + shown.read() == b"x" * full + b"output\n"
 
 
 def test_what_a_slow_window_missed_is_said(line: LineProcess) -> None:

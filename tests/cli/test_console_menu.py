@@ -92,6 +92,15 @@ def test_the_next_uart_is_a_key_away(line: LineProcess) -> None:
         terminal.expect("ending: next")
 
 
+def test_a_key_of_the_menu_that_means_nothing_here_shows_what_there_is(line: LineProcess) -> None:
+    with user(line, mode="watch") as terminal:
+        terminal.expect(BANNER)
+        for key in "nstb":
+            terminal.send(ESC + key)
+            terminal.expect_exact("q leaves, Ctrl-] sends one")
+        leave(terminal)
+
+
 def test_a_break_reaches_the_driver(line: LineProcess) -> None:
     with user(line) as terminal:
         terminal.expect(BANNER)
