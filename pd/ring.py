@@ -34,6 +34,7 @@ _INDEX = Struct("<QQ")
 _ALL = (1 << 64) - 1
 _TRIES = 8
 _YES, _NO = b"\1", b"\0"
+GONE = "the window is gone: {}"
 
 Memory = mmap | bytearray
 """What a writer writes into: pages of its own, as they are."""
@@ -114,18 +115,24 @@ class RingWriter(_Ring):
 
     def write(self, data: bytes) -> int:
         """Write and publish what there is room for; how many bytes."""
-        length = len(data)
-        if self.capacity - self.head + self._tail < length:
+        memory, head, length = self._memory, self.head, len(data)
+        if self.capacity - head + self._tail < length:
             data = data[: self.capacity - self.unread()]
             length = len(data)
-        at = self.head % self.capacity
-        first = min(length, self.capacity - at)
-        self._put(DATA + at, data[:first])
-        if first < length:
-            self._put(DATA, data[first:])
-        self.head += length
-        with self._barrier:
-            self._publish(HEAD, self.head)
+        at = DATA + head % self.capacity
+        first = self.capacity + DATA - at
+        head += length
+        try:
+            if length <= first:
+                memory[at : at + length] = data
+            else:
+                memory[at : at + first] = data[:first]
+                memory[DATA : DATA + length - first] = data[first:]
+            with self._barrier:
+                memory[HEAD : HEAD + _INDEX.size] = _INDEX.pack(head, head ^ _ALL)
+        except ValueError as closed:
+            raise RingBroken(GONE.format(closed)) from None
+        self.head = head
         return length
 
     def must_signal(self) -> bool:
@@ -139,13 +146,13 @@ class RingWriter(_Ring):
         try:
             return self._memory[place : place + length]
         except ValueError as closed:
-            raise RingBroken(f"the window is gone: {closed}") from None
+            raise RingBroken(GONE.format(closed)) from None
 
     def _put(self, place: int, data: bytes) -> None:
         try:
             self._memory[place : place + len(data)] = data
         except ValueError as closed:
-            raise RingBroken(f"the window is gone: {closed}") from None
+            raise RingBroken(GONE.format(closed)) from None
 
 
 class RingReader(_Ring):

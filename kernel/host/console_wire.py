@@ -114,6 +114,7 @@ class Decoder:
             end = HEADER.size + length
             if len(self._bytes) < end:
                 return
-            payload = bytes(self._bytes[HEADER.size : end])
+            with memoryview(self._bytes) as view:  # a slice of the bytearray would be copied twice
+                payload = bytes(view[HEADER.size : end])
             del self._bytes[:end]
             yield Frame(kind, payload)

@@ -227,10 +227,10 @@ class Watcher:
         """
         end = None if timeout is None else time.monotonic() + timeout
         while not self._text:
-            for event in self.receive():
-                if isinstance(event, Output):
-                    self._text += event.data
-            if self._text or self.ended:
+            came = [event.data for event in self.receive() if isinstance(event, Output)]
+            if data := b"".join(came):
+                return data
+            if self.ended:
                 break
             if not self._readable(None if end is None else end - time.monotonic()):
                 raise TimeoutError(f"{self.uart} printed nothing in {timeout} s")

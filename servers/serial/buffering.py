@@ -24,10 +24,8 @@ from caplab.servers.serial.protocol import (
     Option,
 )
 
-NAPS = (0.0002, 0.0002, 0.0004, 0.0008, 0.0016)
+NAPS = (0.0001, 0.0001, 0.0002, 0.0004, 0.0008, 0.0016)
 """Seconds between looks at a ring that gets no emptier, before the server is asked."""
-NAPS_FULL = NAPS[2:]
-"""The same where it is full: there is enough in it for a while."""
 CALL, WRITE_BACK, RING = "call", "write-back", "ring"
 KINDS = (CALL, WRITE_BACK, RING)
 
@@ -162,11 +160,11 @@ class ByRing(Printing):
 
     def _write_rest(self, text: bytes, timeout: float | None) -> None:
         """The ring is full."""
-        looks = iter(NAPS_FULL)
+        looks = iter(NAPS)
         while text:
             self._wait(looks, 0, timeout)
             if sent := self._write(text):
-                text, looks = text[sent:], iter(NAPS_FULL)
+                text, looks = text[sent:], iter(NAPS)
 
     def flush(self, timeout: float | None) -> None:
         # What ends a line is printed anyway; else it has to be asked for.
