@@ -246,10 +246,11 @@ class Input:
             self._edit(owner, seat)
         return None if seat.done is None else (owner, seat.done)
 
-    def taken(self, badge: int) -> None:
-        """The reader has received what it was given."""
+    def taken(self, badge: int, now: float) -> None:
+        """The reader has received what it was given, for which it may have waited long."""
         del self.readers[badge]
-        self.seats[badge].done = None
+        seat = self.seats[badge]
+        seat.done, seat.read_at = None, now
 
     def passed_over(self, badge: int) -> None:
         """The reader is gone: what it was given is its client's, or the next one's."""

@@ -59,7 +59,7 @@ class Reading:
             self._show()
             if self._deliver(reader, got):
                 given = True
-                self.input.taken(reader.badge)
+                self.input.taken(reader.badge, self._env.now())
             else:
                 self.input.passed_over(reader.badge)
         return given

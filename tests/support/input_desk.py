@@ -37,7 +37,7 @@ class Desk:
     def take(self) -> tuple[int, bytes, End] | None:
         found = self.step()
         if found is not None:
-            self.input.taken(found[0])
+            self.input.taken(found[0], self.now)
         return found
 
     def typed(self, data: bytes) -> None:

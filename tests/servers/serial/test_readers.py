@@ -102,6 +102,16 @@ def test_an_owner_that_reads_on_is_waited_for_and_one_that_does_not_is_not() -> 
     assert desk.input.room(5.5) == 0
 
 
+def test_an_owner_that_has_waited_long_for_a_paste_is_waited_for() -> None:
+    desk = Desk()
+    desk.ask(2, mode=RAW)
+    desk.now = 100.0
+    desk.typed(b"x" * 4096)
+    assert desk.take() == (2, b"x" * 100, End.DATA)
+    desk.typed(b"x" * 100)
+    assert desk.input.room(desk.now) == 0
+
+
 def test_as_much_is_kept_and_as_long_is_waited_as_the_readme_says() -> None:
     desk = Desk()
     desk.ask(2)
