@@ -24,6 +24,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from caplab.kernel.host import ptrace
@@ -225,6 +226,22 @@ class Tracer:
         for tid, tracee in list(self._threads.items()):
             if tid != tracee.pid:
                 self._reap(tracee, tid)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Reap threads of whose making we were not told, because that killed their maker first.
+
+        Linux does not call a process ended before them. It names one at a time, and processes that
+        have ended before threads: the zygote asks again when it has reaped one of those.
+        """
+        if self._wake is None:
+            return
+        with suppress(ChildProcessError):
+            while found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT | WALL):
+                if found.si_code in (os.CLD_TRAPPED, os.CLD_STOPPED) or is_process(found.si_pid):
+                    return
+                os.waitid(os.P_PID, found.si_pid, os.WEXITED | os.WNOHANG | WALL)
+                self._early.pop(found.si_pid, None)
 
     def _reap(self, tracee: Tracee, tid: int) -> None:
         """A thread that is not the first of its process may have ended."""
@@ -296,3 +313,12 @@ class Tracer:
         """End a PD for a signal that it would die of, or would not as process 1."""
         tracee.died_of = number
         os.kill(tracee.pid, signal.SIGKILL)
+
+
+def is_process(tid: int) -> bool:
+    """Whether this names a process, not one of its other threads."""
+    try:
+        os.close(os.pidfd_open(tid))
+    except OSError:
+        return False
+    return True

@@ -277,6 +277,7 @@ class Zygote:
         if "pd" in child.about:
             status = self._tracer.forget(child.about["pd"], status)
         self._tell({"op": "exited", **child.about, "status": status})
+        self._tracer.sweep()
 
     def _tell(self, message: dict[str, Any], fds: Sequence[int] = ()) -> None:
         socket.send_fds(self._channel, [msgpack.packb(message)], fds)

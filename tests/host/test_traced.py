@@ -328,3 +328,25 @@ def test_on_an_architecture_nobody_knows_a_pd_runs_untraced(
     tracer.close()
     assert signal.getsignal(signal.SIGCHLD) == before
     assert tracer.forget(PD, 9) == 9
+
+
+@pytest.mark.parametrize("batches", range(1, 9))
+def test_a_pd_that_is_killed_while_it_makes_threads_has_ended(
+    zygote: ZygoteHost, kernel: RouterKernel, batches: int
+) -> None:
+    """Of a thread's making its tracer is told by its maker, which may be dead before it says so."""
+    child = run(
+        zygote,
+        kernel,
+        "import _thread\n"
+        "def main(env):\n"
+        "    while True:\n"
+        "        os.write(1, b'.')\n"
+        "        for _ in range(8):\n"
+        "            _thread.start_new_thread(int, ())\n",
+    )
+    for _ in range(batches):
+        assert os.read(child.output, 1) == b"."
+    signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+    assert child.status() == signal.SIGKILL
+    child.text()

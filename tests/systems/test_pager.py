@@ -269,8 +269,8 @@ def test_a_suspended_faulter_faults_again_when_it_is_resumed(tmp_path: Path) -> 
 
 def test_a_traced_pd_is_suspended_and_resumed_as_any_other(tmp_path: Path) -> None:
     with caplab.System(manifest(tmp_path, "mends", "sleeps"), paranoid=True) as system:
-        pid = waiting(system, "").pid
-        process = psutil.Process(pid)
+        assert lines(system, "toucher", 1) == ["asleep"]
+        process = psutil.Process(system.pd("toucher").pid)
         for _ in range(2):
             system.suspend("toucher")
             while process.status() not in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP):
