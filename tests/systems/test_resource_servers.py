@@ -146,6 +146,7 @@ def test_gpipd002_a_model_is_made_twice_and_is_the_same() -> None:
     with System("sample") as system:
         system.console.expect("holder holds 3")
         wait_for_death(system, "client")
+        system.assert_nothing_left_of("client")  # the serial server gives back its window
         first, second = system.graph(), system.graph()
         assert not first.marked
         assert first == second
