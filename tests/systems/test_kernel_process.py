@@ -201,7 +201,8 @@ def test_a_dead_pd_leaves_no_descriptor_and_no_thread_in_the_kernel(
             for fd in os.listdir(f"/proc/{process.pid}/fd")
         }
         assert not any("shm" in path for path in open_now)
-        assert kernel.ask("info") == {"ids": 0}
+        while kernel.ask("info") != {"ids": 0}:
+            pass  # the last connection's end is still on its way to the loop
 
 
 def test_a_stopped_pd_holds_nobody_up(idle: dict[str, Any]) -> None:
