@@ -196,10 +196,10 @@ class ByRing(Printing):
         return sent
 
     def _wait(self, looks: Iterator[float], everything: int, timeout: float | None) -> None:
-        """For the server, which empties the ring; a call costs both more than a nap."""
+        """For the server, which empties the ring."""
         nap = next(looks, 0.0)
         if nap:
-            time.sleep(nap)
+            time.sleep(nap)  # a call, or a signal for each share, costs both more
         else:
             self._sync(everything, timeout)
 
